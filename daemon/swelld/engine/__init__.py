@@ -1,0 +1,1 @@
+"""The hot path: transport, exchanges and the shards that run a load."""

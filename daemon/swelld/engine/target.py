@@ -1,0 +1,87 @@
+"""A server to load: where it is, what it speaks, how long to wait for it."""
+
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from swelld.config import Config, PositiveDuration, Secret, Size
+
+
+class Timeouts(Config):
+    """Separate deadlines for each part of an exchange."""
+
+    connect: PositiveDuration = 10.0
+    """TCP and TLS together."""
+    first_token: PositiveDuration = 120.0
+    """From the request being sent to the first token (the whole answer if it is not streamed)."""
+    idle: PositiveDuration = 60.0
+    """Between two reads of one answer."""
+    total: PositiveDuration = 600.0
+    """From the request being sent to its end."""
+
+
+class TLS(Config):
+    """How an https target is verified; the default is the system's authorities."""
+
+    verify: bool = True
+    """False accepts any certificate: said loudly in the log, for test systems only."""
+    ca_file: Path | None = None
+    """PEM file of the authorities to trust instead of the system's."""
+    cert_file: Path | None = None
+    """PEM file of our client certificate."""
+    key_file: Path | None = None
+    """PEM file of its key."""
+    server_name: str | None = None
+    """Name expected in the certificate instead of the URL's host."""
+
+
+class Target(Config):
+    """A server to load."""
+
+    url: str
+    """Base URL with or without /v1, or the full endpoint; `unix:///path/to.sock` for a Unix socket."""
+    api: str = "openai_chat"
+    """The wire format."""
+    model: str = ""
+    """Sent as the model's name, and a label of every metric."""
+    api_key: Secret | None = None
+    """Sent as a bearer token."""
+    headers: dict[str, str] = {}
+    """Added to every request."""
+    stream: bool = True
+    """Stream the answer; without it there is no TTFT, ITL or TPOT."""
+    max_tokens: Annotated[int, Field(gt=0)] | None = None
+    """Longest answer where the prompt asks for no length of its own."""
+    temperature: Annotated[float, Field(ge=0)] | None = None
+    """Sampling temperature; the server's default if not given."""
+    extra_body: dict[str, Any] = {}
+    """Merged into every request body: any field of any server, e.g. {ignore_eos: true}."""
+    timeouts: Timeouts = Timeouts()
+    """Separate deadlines for each part of an exchange."""
+    tls: TLS = TLS()
+    """How an https target is verified."""
+    connections: Annotated[int, Field(gt=0)] = 16384
+    """Most connections open at a time; requests beyond it wait, and the wait shows in the lag."""
+    max_response: Size = 64 * 2**20
+    """Largest answer accepted."""
+    tokenizer: str | None = None
+    """Counts output tokens where the server does not, and checks them where it does: a tiktoken encoding
+    (`cl100k_base`, `o200k_base`) or the path of a Hugging Face tokenizer.json."""
+    keep_text: bool = False
+    """Keep answers in the written requests."""
+
+    @field_validator("url")
+    @classmethod
+    def _known_scheme(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https", "unix"):
+            raise ValueError("a target's URL starts with http://, https:// or unix://")
+        if parts.scheme == "unix" and not parts.path:
+            raise ValueError("a Unix socket is written unix:///path/to.sock")
+        if parts.scheme != "unix" and not parts.hostname:
+            raise ValueError("the URL names no host: write http://HOST:PORT")
+        if parts.username or parts.password:
+            raise ValueError("no user or password in a URL: use `headers` or `api_key`")
+        return url

@@ -1,0 +1,1 @@
+"""Where measurements become distributions, metrics and results."""

@@ -1,0 +1,1 @@
+"""How requests are due: closed loop, open loop, sequential."""

@@ -1,0 +1,1 @@
+"""Prompt sources: what is asked, seeded and addressable by index."""

@@ -1,0 +1,191 @@
+"""The result of a run as it is written to `result.json`: schema `swelld.result/1`, seconds and ratios throughout.
+
+A value that could not be measured is null or absent, never 0.
+"""
+
+from typing import Any, Final, Literal
+
+import msgspec
+
+SCHEMA_NAME: Final = "swelld.result/1"
+
+QUANTILES: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
+
+
+class Statistics(msgspec.Struct, frozen=True, kw_only=True):
+    """A distribution in figures; everything but `count` is null where there is no value."""
+
+    count: int
+    min: float | None = None
+    max: float | None = None
+    mean: float | None = None
+    std: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    p999: float | None = None
+
+
+class Requests(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts of the measured window: scheduled = ok + failed + dropped + cancelled once the stage is over."""
+
+    scheduled: int
+    started: int
+    ok: int
+    failed: int
+    dropped: int
+    cancelled: int = 0
+
+
+class ObjectiveShare(msgspec.Struct, frozen=True):
+    """How many of the scheduled requests met one threshold."""
+
+    threshold: float
+    good: int
+    total: int
+
+
+class Goodput(msgspec.Struct, frozen=True):
+    """Requests that met every threshold; failed, timed out and dropped ones are in `total`."""
+
+    ratio: float | None
+    good: int
+    total: int
+    rate: float | None
+    """Good requests per second of the window."""
+    target_ratio: float
+    """The share that the objective asks for."""
+    per_objective: dict[str, ObjectiveShare]
+
+
+class Corrected(msgspec.Struct, frozen=True):
+    """Measured from the due moment instead of the sent one: free of coordinated omission. Open loop only."""
+
+    ttft: Statistics
+    e2e: Statistics
+
+
+class Tokens(msgspec.Struct, frozen=True):
+    """Totals of the window; `source` says who counted the output tokens, `mixed` if not always the same."""
+
+    input: int | None
+    output: int | None
+    source: str | None
+    cached: int | None = None
+    reasoning: int | None = None
+    mismatches: int = 0
+
+
+class ErrorCount(msgspec.Struct, frozen=True):
+    """One kind of error with a sample of what was said."""
+
+    count: int
+    outcome: str
+    sample: str | None = None
+
+
+class Validity(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the instrument itself can be trusted for this stage."""
+
+    valid: bool
+    reasons: list[str]
+    """Why not; empty if valid."""
+    event_loop_lag: Statistics
+    cpu_share: float | None = None
+    """CPU seconds per second of the busiest shard."""
+    offered_rate: float | None = None
+    achieved_rate: float | None = None
+
+
+class StageResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One target under one level of load, warm-up and drain excluded."""
+
+    stage: str
+    target: str
+    model: str
+    window_seconds: float
+    requests: Requests
+    request_rate: float | None
+    output_token_rate: float | None
+    input_token_rate: float | None
+    mean_in_flight: float | None
+    goodput: Goodput | None
+    ttft: Statistics
+    ttfo: Statistics
+    ttfb: Statistics
+    itl: Statistics
+    tpot: Statistics
+    e2e: Statistics
+    connect: Statistics
+    failed: Statistics
+    """How long failed requests took."""
+    lag: Statistics
+    corrected: Corrected
+    output_tokens: Statistics
+    input_tokens: Statistics
+    tokens: Tokens
+    errors: dict[str, ErrorCount]
+    outcomes: dict[str, int]
+    """Every outcome that occurred, `ok` among them."""
+    validity: Validity
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One sentence of the verdict."""
+
+    level: Literal["PASS", "WARNING", "FAIL"]
+    subject: str
+    """What was judged: `error rate`, `e2e p90`, `ttft`, `contention`, `validity`, `goodput`."""
+    text: str
+    stage: str | None = None
+    target: str | None = None
+
+
+class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What was run, when, and how it ended."""
+
+    id: str
+    scenario: str
+    state: Literal["completed", "failed", "cancelled", "interrupted"]
+    started: str
+    """ISO 8601 with UTC offset."""
+    finished: str
+    duration_seconds: float
+    swelld_version: str
+    seed: int
+    config: dict[str, Any]
+    """The configuration as used, secrets redacted."""
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole of a run."""
+
+    schema: str = SCHEMA_NAME
+    run: RunInfo
+    stages: list[StageResult]
+    verdict: list[Finding]
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """A look at a run that is under way; rates and quantiles are of the last seconds."""
+
+    run_id: str
+    scenario: str
+    state: str
+    stage: str
+    stage_number: int
+    stage_count: int
+    elapsed: float
+    fraction: float | None
+    """Of the whole run, 0 to 1; None if it has no end."""
+    remaining: float | None
+    """Estimated seconds; None if it has no end."""
+    in_flight: int
+    done: int
+    total: int | None
+    failed: int
+    request_rate: float
+    output_token_rate: float
+    e2e_p90: float | None
+    ttft_p50: float | None

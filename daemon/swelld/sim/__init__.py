@@ -1,0 +1,1 @@
+"""A simulated LLM server that knows the truth about its own timing."""

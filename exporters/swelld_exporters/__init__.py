@@ -1,0 +1,1 @@
+"""Where measurements leave the daemon: metrics, files, traces."""

@@ -1,0 +1,1 @@
+"""The Prometheus exposition: a registry over distributions and its text form."""

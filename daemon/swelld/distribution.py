@@ -23,7 +23,7 @@ class Distribution:
     `bounds` are upper bounds as in Prometheus (value <= bound), strictly increasing, without +Inf.
     """
 
-    __slots__ = ("_counts", "_offset", "_square", "bounds", "count", "fixed", "max", "min", "sum", "zeros")
+    __slots__ = ("bounds", "count", "counts", "fixed", "max", "min", "offset", "square", "sum", "zeros")
 
     def __init__(self, bounds: Sequence[float] = ()) -> None:
         self.bounds: Floats = np.asarray(bounds, dtype=np.float64)
@@ -33,9 +33,9 @@ class Distribution:
         self.min = math.inf
         self.max = -math.inf
         self.zeros = 0
-        self._square = 0.0  # sum of squared distances from the mean (Welford, merged in batches)
-        self._offset = 0
-        self._counts = np.zeros(0, dtype=np.int64)
+        self.square = 0.0  # sum of squared distances from the mean (Welford, merged in batches)
+        self.offset = 0
+        self.counts = np.zeros(0, dtype=np.int64)
 
     def update(self, values: Floats) -> None:
         """Add a batch of finite values."""
@@ -57,8 +57,8 @@ class Distribution:
             indexes = np.ceil(np.log2(positive) * 2**SCHEMA).astype(np.int64)
             low = int(indexes.min())
             self._make_room(low, int(indexes.max()))
-            found = np.bincount(indexes - self._offset)
-            self._counts[: found.size] += found
+            found = np.bincount(indexes - self.offset)
+            self.counts[: found.size] += found
 
     def merge(self, other: "Distribution") -> None:
         """Add another distribution with the same bounds: exact, in any order."""
@@ -66,15 +66,15 @@ class Distribution:
             raise ValueError("distributions with different bounds cannot be merged")
         if not other.count:
             return
-        self._merge_moments(other.count, other.sum, other._square)
+        self._merge_moments(other.count, other.sum, other.square)
         self.min = min(self.min, other.min)
         self.max = max(self.max, other.max)
         self.fixed += other.fixed
         self.zeros += other.zeros
-        if other._counts.size:
-            self._make_room(other._offset, other._offset + other._counts.size - 1)
-            start = other._offset - self._offset
-            self._counts[start : start + other._counts.size] += other._counts
+        if other.counts.size:
+            self._make_room(other.offset, other.offset + other.counts.size - 1)
+            start = other.offset - self.offset
+            self.counts[start : start + other.counts.size] += other.counts
 
     @property
     def mean(self) -> float | None:
@@ -84,32 +84,34 @@ class Distribution:
     @property
     def std(self) -> float | None:
         """Standard deviation of the sample; None for fewer than two values."""
-        return math.sqrt(self._square / (self.count - 1)) if self.count > 1 else None
+        return math.sqrt(self.square / (self.count - 1)) if self.count > 1 else None
 
     def quantile(self, q: float) -> float | None:
         """The value below which a share `q` of the values lies, interpolated inside its bucket; None without values."""
         if not self.count:
             return None
         rank = q * (self.count - 1)
+        if rank >= self.count - 1:
+            return self.max
         if rank < self.zeros:
             return max(0.0, self.min)
-        cumulative = np.cumsum(self._counts) + self.zeros
+        cumulative = np.cumsum(self.counts) + self.zeros
         place = int(np.searchsorted(cumulative, rank, side="right"))
-        if place >= self._counts.size:
+        if place >= self.counts.size:
             return self.max
         before = int(cumulative[place - 1]) if place else self.zeros
-        inside = (rank - before + 0.5) / int(self._counts[place])
-        value = float(2.0 ** ((self._offset + place - 1 + inside) / 2**SCHEMA))
+        inside = (rank - before + 0.5) / int(self.counts[place])
+        value = float(2.0 ** ((self.offset + place - 1 + inside) / 2**SCHEMA))
         return min(max(value, self.min), self.max)
 
     def exponential(self, schema: int) -> tuple[int, NDArray[np.int64]]:
         """(index of the first bucket, counts) at a coarser or equal schema, as a native histogram wants them."""
-        if not self._counts.size:
-            return 0, self._counts
+        if not self.counts.size:
+            return 0, self.counts
         shift = SCHEMA - schema
-        first = -(-self._offset >> shift)
-        places = -(-(self._offset + np.arange(self._counts.size)) >> shift)
-        return first, np.bincount(places - first, weights=self._counts).astype(np.int64)
+        first = -(-self.offset >> shift)
+        places = -(-(self.offset + np.arange(self.counts.size)) >> shift)
+        return first, np.bincount(places - first, weights=self.counts).astype(np.int64)
 
     def _merge_moments(self, count: int, total: float, square: float) -> None:
         if self.count:
@@ -117,15 +119,15 @@ class Distribution:
             square += gap * gap * count * self.count / (count + self.count)
         self.count += count
         self.sum += total
-        self._square += square
+        self.square += square
 
     def _make_room(self, low: int, high: int) -> None:
-        size = self._counts.size
-        if size and low >= self._offset and high < self._offset + size:
+        size = self.counts.size
+        if size and low >= self.offset and high < self.offset + size:
             return
-        start = min(low, self._offset) - _MARGIN if size else low - _MARGIN
-        stop = (max(high, self._offset + size - 1) if size else high) + _MARGIN
+        start = min(low, self.offset) - _MARGIN if size else low - _MARGIN
+        stop = (max(high, self.offset + size - 1) if size else high) + _MARGIN
         grown = np.zeros(stop - start + 1, dtype=np.int64)
         if size:
-            grown[self._offset - start : self._offset - start + size] = self._counts
-        self._counts, self._offset = grown, start
+            grown[self.offset - start : self.offset - start + size] = self.counts
+        self.counts, self.offset = grown, start

@@ -11,6 +11,8 @@ SCHEMA_NAME: Final = "swelld.result/1"
 
 QUANTILES: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 
+_FIELDS: Final = {"50": "p50", "90": "p90", "95": "p95", "99": "p99", "99.9": "p999"}
+
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     """A distribution in figures; everything but `count` is null where there is no value."""
@@ -25,6 +27,15 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     p95: float | None = None
     p99: float | None = None
     p999: float | None = None
+    quantiles: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
+    """Percentiles asked for that have no field of their own, as `p75` or `p99.5`; absent if there are none."""
+
+    def percentile(self, percent: float) -> float | None:
+        """The value at 50, 90, 99.5, ...: from its field or from `quantiles`; None if it was not measured."""
+        if f"{percent:g}" in _FIELDS:
+            value: float | None = getattr(self, _FIELDS[f"{percent:g}"])
+            return value
+        return self.quantiles.get(f"p{percent:g}") if self.quantiles else None
 
 
 class Requests(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,10 +147,14 @@ class Finding(msgspec.Struct, frozen=True):
 
     level: Literal["PASS", "WARNING", "FAIL"]
     subject: str
-    """What was judged: `error rate`, `e2e p90`, `ttft`, `contention`, `validity`, `goodput`."""
+    """What was judged: `validity`, `rate`, `error rate`, `contention`, `dropped`, `cancelled`, `goodput`, `ttft p95`,
+    `tpot p95`, `e2e p90`, `samples` or `tokens`."""
     text: str
+    """What was found, in figures and words."""
     stage: str | None = None
     target: str | None = None
+    reason: str | None = None
+    """Why that is no PASS, where the text does not say it already."""
 
 
 class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,7 +176,7 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of a run."""
 
-    schema: str = SCHEMA_NAME
+    schema: Literal["swelld.result/1"] = SCHEMA_NAME
     run: RunInfo
     stages: list[StageResult]
     verdict: list[Finding]
@@ -189,3 +204,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     output_token_rate: float
     e2e_p90: float | None
     ttft_p50: float | None
+    active_users: int | None = None
+    """Users started so far (closed loop only)."""
+    warning: str | None = None
+    """Why the figures of the last seconds are in doubt; None if they are not."""

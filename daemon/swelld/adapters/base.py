@@ -71,8 +71,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int | None = None
     """Used where the prompt asks for no length of its own."""
     temperature: float | None = None
-    extra_body: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies it
-    """Merged over the request body last: any field of any server, e.g. {"ignore_eos": true}."""
+    extra_body: dict[str, Any] = {}
+    """Merged over the request body last (RFC 7396: objects are merged, null removes a field): any field of any server,
+    e.g. {"ignore_eos": true}."""
 
 
 class Decoder(Protocol):

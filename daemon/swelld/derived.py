@@ -1,0 +1,76 @@
+"""What one measurement says in seconds: the plain reference for every definition, None where one does not apply."""
+
+import numpy as np
+
+from swelld.distribution import Floats
+from swelld.measurement import Measurement
+
+
+def token_moments(m: Measurement) -> Floats:
+    """When each token-bearing event came; empty for an answer that was not streamed."""
+    return np.frombuffer(m.tokens_at if m.streamed else b"", dtype=np.float64)
+
+
+def lag(m: Measurement) -> float | None:
+    """Sent - due; open loop only."""
+    return _between(m.due, m.sent)
+
+
+def ttfb(m: Measurement) -> float | None:
+    """Sent to the first byte of the body."""
+    return _between(m.sent, m.first_byte)
+
+
+def ttft(m: Measurement) -> float | None:
+    """Sent to the first non-empty token of any kind; streamed answers only."""
+    return _between(m.sent, _first_token(m))
+
+
+def ttfo(m: Measurement) -> float | None:
+    """Sent to the first token that is not reasoning; streamed answers only."""
+    return _between(m.sent, m.first_answer) if m.streamed else None
+
+
+def gaps(m: Measurement) -> Floats:
+    """ITL: every gap between consecutive token-bearing events."""
+    return np.diff(token_moments(m))
+
+
+def tpot(m: Measurement) -> float | None:
+    """(last token - first token) / (output tokens - 1).
+
+    Undefined, never 0, for one token or less, and where all tokens came in one event: there is no time to divide.
+    """
+    moments = token_moments(m)
+    if m.output_tokens is None or m.output_tokens <= 1 or moments.size < 2:
+        return None
+    return float(moments[-1] - moments[0]) / (m.output_tokens - 1)
+
+
+def e2e(m: Measurement) -> float | None:
+    """Sent to the last token, or to the end of the body where no token was streamed."""
+    return _between(m.sent, _finish(m))
+
+
+def corrected_ttft(m: Measurement) -> float | None:
+    """TTFT from the due moment instead of the sent one; open loop only."""
+    return _between(m.due, _first_token(m)) if m.sent is not None else None
+
+
+def corrected_e2e(m: Measurement) -> float | None:
+    """E2E from the due moment instead of the sent one; open loop only."""
+    return _between(m.due, _finish(m)) if m.sent is not None else None
+
+
+def _between(start: float | None, stop: float | None) -> float | None:
+    return None if start is None or stop is None else stop - start
+
+
+def _first_token(m: Measurement) -> float | None:
+    moments = token_moments(m)
+    return float(moments[0]) if moments.size else None
+
+
+def _finish(m: Measurement) -> float | None:
+    moments = token_moments(m)
+    return float(moments[-1]) if moments.size else m.end

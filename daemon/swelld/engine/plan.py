@@ -1,0 +1,95 @@
+"""What every shard of a run is given, and what it sends back."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from swelld.adapters.base import Adapter
+from swelld.engine.target import Target
+from swelld.load.stage import ClosedStage, OpenStage
+from swelld.measurement import Measurement
+from swelld.prompts.base import PromptSource
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Targets that share one load; several lanes of a run carry the same load side by side."""
+
+    targets: tuple[int, ...]
+    weights: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The same for every shard; pickled once to each."""
+
+    names: tuple[str, ...]
+    targets: tuple[Target, ...]
+    adapters: tuple[type[Adapter], ...]
+    lanes: tuple[Lane, ...]
+    prompts: PromptSource
+    seed: int
+
+
+class RunStage(msgspec.Struct, frozen=True, tag=True):
+    """To a shard: carry out your share of a stage from `start` (monotonic) on."""
+
+    number: int
+    stage: ClosedStage | OpenStage
+    start: float
+
+
+class Stop(msgspec.Struct, frozen=True, tag=True):
+    """To a shard: start nothing new; with `force`, cancel what is under way too."""
+
+    force: bool
+
+
+class Quit(msgspec.Struct, frozen=True, tag=True):
+    """To a shard: close everything and end."""
+
+
+Command = RunStage | Stop | Quit
+
+
+class Pulse(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """From a shard, a few times a second: how it fares, and the measurements since the last one."""
+
+    shard: int
+    measurements: list[Measurement]
+    started: list[int]
+    """Exchanges begun so far, by target."""
+    in_flight: list[int]
+    """By target."""
+    connections: list[int]
+    """Open, by target."""
+    waiting: int
+    """Exchanges that wait for a connection."""
+    cpu_seconds: float
+    """Of the process, since it began."""
+    loop_lag: list[float]
+    """How late the loop's own clockwork was, in seconds, since the last pulse."""
+
+
+class Opened(msgspec.Struct, frozen=True, tag=True):
+    """From a shard: prompts and targets are ready."""
+
+    shard: int
+    distinct_prompts: int | None
+
+
+class StageDone(msgspec.Struct, frozen=True, tag=True):
+    """From a shard: its share of a stage is over, drained and reported."""
+
+    shard: int
+    number: int
+
+
+class Broken(msgspec.Struct, frozen=True, tag=True):
+    """From a shard: it cannot go on."""
+
+    shard: int
+    error: str
+
+
+Report = Pulse | Opened | StageDone | Broken

@@ -1,0 +1,107 @@
+"""One load process: carries out its exact share of every stage and reports what came back."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from swelld.clock import now
+from swelld.engine.client import Client
+from swelld.engine.loads import ClosedLoad, OpenLoad
+from swelld.engine.pacing import Alarm
+from swelld.engine.plan import Opened, Plan, Pulse, Report, RunStage, StageDone
+from swelld.load.arrivals import share
+from swelld.load.stage import ClosedStage
+from swelld.measurement import Measurement
+
+PULSE_SECONDS = 0.2
+TICK_SECONDS = 0.02
+"""How often the loop's lag is sampled."""
+
+
+class Shard:
+    """Share `part` of `parts` of a plan, inside the running event loop."""
+
+    def __init__(self, plan: Plan, part: int, parts: int, report: Callable[[Report], None]) -> None:
+        self._plan = plan
+        self._part = part
+        self._parts = parts
+        self._report = report
+        self._measurements: list[Measurement] = []
+        self._loop_lag: list[float] = []
+        self._loads: list[ClosedLoad | OpenLoad] = []
+        self._clients: list[Client] = []
+        self._background: list[asyncio.Task[None]] = []
+
+    async def open(self) -> None:
+        """Make ready whatever takes time: prompts, tokenizers, addresses. ValueError says what cannot be used."""
+        plan = self._plan
+        self._prompts = plan.prompts.open(plan.seed)
+        for number, target in enumerate(plan.targets):
+            limit = max(1, share(target.connections, self._part, self._parts))
+            adapter = plan.adapters[number]
+            counter = None
+            if target.tokenizer:
+                from swelld.prompts.tokens import tokenizer
+
+                counter = tokenizer(target.tokenizer)
+            self._clients.append(Client(number, target, adapter, limit, self._measurements.append, counter))
+        await asyncio.gather(*(c.pool.addresses.look_up() for c in self._clients if not c.pool.addresses.socket_path))
+        self._background = [asyncio.create_task(self._watch_loop()), asyncio.create_task(self._pulse_for_ever())]
+        self._report(Opened(self._part, self._prompts.size))
+
+    async def run_stage(self, order: RunStage) -> None:
+        """Carry out the share of one stage in every lane, drain it, report it done."""
+        kind = ClosedLoad if isinstance(order.stage, ClosedStage) else OpenLoad
+        self._loads = [
+            kind(order, lane, self._clients, self._prompts, self._plan.seed, self._part, self._parts)
+            for lane in self._plan.lanes
+        ]
+        await asyncio.gather(*(load.run() for load in self._loads))
+        self.pulse()
+        self._report(StageDone(self._part, order.number))
+
+    def stop(self, *, force: bool) -> None:
+        """Start nothing new; with `force` cancel what is under way."""
+        for load in self._loads:
+            load.stop(force=force)
+
+    def pulse(self) -> None:
+        """Report now."""
+        measurements = self._measurements[:]
+        self._measurements.clear()
+        lag, self._loop_lag = self._loop_lag, []
+        self._report(
+            Pulse(
+                shard=self._part,
+                measurements=measurements,
+                started=[c.started for c in self._clients],
+                in_flight=[c.in_flight for c in self._clients],
+                connections=[c.pool.open for c in self._clients],
+                waiting=sum(c.pool.waiting for c in self._clients),
+                cpu_seconds=time.process_time(),
+                loop_lag=lag,
+            )
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection; nothing is left behind."""
+        for background in self._background:
+            background.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await asyncio.gather(*(client.pool.aclose() for client in self._clients))
+
+    async def _watch_loop(self) -> None:
+        alarm = Alarm()
+        try:
+            moment = now()
+            while True:
+                moment = max(moment + TICK_SECONDS, now())
+                await alarm.until(moment)
+                self._loop_lag.append(now() - moment)
+        finally:
+            alarm.close()
+
+    async def _pulse_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(PULSE_SECONDS)
+            self.pulse()

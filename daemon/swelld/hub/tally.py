@@ -1,0 +1,223 @@
+"""What one target did under one stage: counts and distributions, never samples."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from swelld.columns import Columns
+from swelld.distribution import Distribution
+from swelld.hub.figures import statistics
+from swelld.load.stage import Stage
+from swelld.measurement import ErrorType, Measurement, Outcome
+from swelld.result import (
+    Corrected,
+    ErrorCount,
+    Goodput,
+    ObjectiveShare,
+    Requests,
+    StageResult,
+    Tokens,
+    Validity,
+)
+
+DISTRIBUTIONS = (
+    "ttfb", "ttft", "ttfo", "corrected_ttft", "gaps", "tpot", "e2e", "corrected_e2e",
+    "failed", "lag", "connect", "input_tokens", "output_tokens",
+)  # fmt: skip
+
+
+class Window:
+    """The measured window: it starts with the first measured request and ends by the clock or with the last answer."""
+
+    def __init__(self, stage: Stage, start: float) -> None:
+        self._duration = stage.duration
+        self._by_count = stage.requests is not None
+        self.start: float | None = None if stage.warmup_requests else start + stage.warmup_seconds
+        self._last_end: float | None = None
+        self._cut: float | None = None
+
+    def see(self, batch: Sequence[Measurement]) -> None:
+        """Take note of when a batch of measured exchanges happened."""
+        begins = [m.due if m.due is not None else m.sent for m in batch]
+        first = min((b for b in begins if b is not None), default=None)
+        if first is not None and (self.start is None or (self._duration is None and first < self.start)):
+            self.start = first
+        ends = [m.end for m in batch if m.end is not None]
+        self._last_end = max([*ends, *([] if self._last_end is None else [self._last_end])], default=None)
+
+    def cut(self, moment: float) -> None:
+        """The stage was stopped: nothing after it counts."""
+        self._cut = moment
+
+    @property
+    def end(self) -> float:
+        """As far as it is known; infinite while nothing bounds it."""
+        if self._cut is not None:
+            return self._cut
+        if self._duration is None or self.start is None:
+            return np.inf
+        return self.start + self._duration
+
+    def seconds(self) -> float:
+        """Its length, once the stage is over."""
+        if self.start is None:
+            return 0.0
+        end = self.end
+        if self._last_end is not None and (end == np.inf or (self._by_count and self._cut is None)):
+            end = min(end, self._last_end)
+        return max(0.0, end - self.start) if end != np.inf else 0.0
+
+
+class Tally:
+    """Adds up the measured exchanges of one stage and target."""
+
+    def __init__(self, thresholds: Mapping[str, float], window: Window, percentiles: Sequence[float] = ()) -> None:
+        self.window = window
+        self._percentiles = percentiles
+        self.distributions = {name: Distribution() for name in DISTRIBUTIONS}
+        self.outcomes: Counter[str] = Counter()
+        self._thresholds = thresholds
+        self._errors: Counter[str] = Counter()
+        self._samples: dict[str, str] = {}
+        self._inputs: Counter[str] = Counter()
+        self._outputs: Counter[str] = Counter()
+        self._cached: int | None = None
+        self._reasoning: int | None = None
+        self._mismatches = 0
+        self._met: Counter[str] = Counter()
+        self._good = 0
+        self._inside = Inside()
+
+    def add(self, batch: Sequence[Measurement], columns: Columns) -> None:
+        """A batch of measured exchanges and its columns."""
+        self.window.see(batch)
+        for name, distribution in self.distributions.items():
+            distribution.update(getattr(columns, name))
+        self.outcomes.update(columns.outcomes)
+        self._errors.update(columns.errors)
+        self._samples = columns.samples | self._samples
+        self._inputs.update(columns.input_tokens_by_source)
+        self._outputs.update(columns.output_tokens_by_source)
+        if columns.has_cached:
+            self._cached = (self._cached or 0) + columns.cached_tokens
+        if columns.has_reasoning:
+            self._reasoning = (self._reasoning or 0) + columns.reasoning_tokens
+        self._mismatches += columns.mismatches
+        self._met.update(columns.slo_met)
+        self._good += columns.slo_good
+        if self.window.start is not None:
+            self._inside.add(batch, self.window.start, self.window.end)
+
+    @property
+    def done(self) -> int:
+        """Exchanges that are over, dropped arrivals among them."""
+        return self.outcomes.total()
+
+    def result(self, stage: Stage, names: tuple[str, str], share: float, validity: Validity) -> StageResult:
+        """The figures; `names` are the target's and the model's, `share` is what the objective asks for."""
+        seconds = self.window.seconds()
+        inside = self._inside
+        per_second = (lambda amount: amount / seconds) if seconds > 0 else (lambda amount: None)
+        figures = {name: statistics(d, self._percentiles) for name, d in self.distributions.items()}
+        gaps, ttft, e2e = figures.pop("gaps"), figures.pop("corrected_ttft"), figures.pop("corrected_e2e")
+        return StageResult(
+            stage=stage.label,
+            target=names[0],
+            model=names[1],
+            window_seconds=seconds,
+            requests=self._requests(),
+            request_rate=per_second(inside.requests),
+            output_token_rate=per_second(inside.output_tokens) if self._outputs else None,
+            input_token_rate=per_second(inside.input_tokens) if self._inputs else None,
+            mean_in_flight=per_second(inside.busy),
+            goodput=self._goodput(share, seconds),
+            itl=gaps,
+            corrected=Corrected(ttft=ttft, e2e=e2e),
+            tokens=self._tokens(),
+            errors=self._error_counts(),
+            outcomes=dict(self.outcomes),
+            validity=validity,
+            **figures,
+        )
+
+    def _requests(self) -> Requests:
+        count = self.outcomes
+        total, dropped, cancelled = count.total(), count[Outcome.DROPPED], count[Outcome.CANCELLED]
+        return Requests(
+            scheduled=total,
+            started=total - dropped,
+            ok=count[Outcome.OK],
+            failed=total - dropped - cancelled - count[Outcome.OK],
+            dropped=dropped,
+            cancelled=cancelled,
+        )
+
+    def _goodput(self, share: float, seconds: float) -> Goodput | None:
+        if not self._thresholds:
+            return None
+        total = self.done
+        shares = {n: ObjectiveShare(t, self._met[n], total) for n, t in self._thresholds.items()}
+        ratio = self._good / total if total else None
+        return Goodput(ratio, self._good, total, self._good / seconds if seconds else None, share, shares)
+
+    def _tokens(self) -> Tokens:
+        sources = list(self._outputs)
+        return Tokens(
+            input=self._inputs.total() if self._inputs else None,
+            output=self._outputs.total() if self._outputs else None,
+            source=None if not sources else sources[0] if len(sources) == 1 else "mixed",
+            cached=self._cached,
+            reasoning=self._reasoning,
+            mismatches=self._mismatches,
+        )
+
+    def _error_counts(self) -> dict[str, ErrorCount]:
+        return {
+            kind: ErrorCount(count, _OUTCOME_OF.get(kind, Outcome.FAILED), self._samples.get(kind))
+            for kind, count in self._errors.most_common()
+        }
+
+
+_OUTCOME_OF: dict[str, Outcome] = {
+    ErrorType.DNS: Outcome.UNREACHABLE,
+    ErrorType.CONNECT: Outcome.UNREACHABLE,
+    ErrorType.TLS: Outcome.UNREACHABLE,
+    ErrorType.OTHER: Outcome.UNREACHABLE,
+    ErrorType.CONNECT_TIMEOUT: Outcome.TIMEOUT,
+    ErrorType.TTFT_TIMEOUT: Outcome.TIMEOUT,
+    ErrorType.READ_TIMEOUT: Outcome.TIMEOUT,
+    ErrorType.HTTP_429: Outcome.THROTTLED,
+    ErrorType.HTTP_503: Outcome.THROTTLED,
+    ErrorType.HTTP_4XX: Outcome.REJECTED,
+    ErrorType.TRUNCATED: Outcome.TRUNCATED,
+    ErrorType.PROTOCOL: Outcome.GARBLED,
+    ErrorType.CANCELLED: Outcome.CANCELLED,
+}
+
+
+class Inside:
+    """What fell inside the window: an answer that reaches over its edge counts in part."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.output_tokens = 0.0
+        self.input_tokens = 0
+        self.busy = 0.0
+        """Seconds of exchanges under way."""
+
+    def add(self, batch: Sequence[Measurement], start: float, end: float) -> None:
+        """A batch of measured exchanges against a window."""
+        for m in batch:
+            if m.sent is None or m.end is None:
+                continue
+            self.busy += max(0.0, min(m.end, end) - max(m.sent, start))
+            if m.outcome is not Outcome.OK:
+                continue
+            if m.end <= end:
+                self.requests += 1
+                self.input_tokens += m.input_tokens or 0
+                self.output_tokens += m.output_tokens or 0
+            elif m.tokens_at and m.output_tokens:
+                moments = np.frombuffer(m.tokens_at)
+                self.output_tokens += m.output_tokens * float(np.count_nonzero(moments <= end)) / moments.size

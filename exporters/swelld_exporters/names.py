@@ -1,0 +1,297 @@
+"""The catalogue: every metric once, with its type, unit, labels, exact meaning and buckets."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class MetricType(StrEnum):
+    """The types of the Prometheus data model that are used here."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric as it stands on the wire; `buckets` are upper bounds without +Inf, for histograms only."""
+
+    name: str
+    type: MetricType
+    unit: str
+    labels: tuple[str, ...]
+    help: str
+    buckets: tuple[float, ...] = ()
+
+
+REQUEST: Final = ("scenario", "target", "model", "stage")
+_SLO: Final = ("scenario", "target", "model", "slo")
+
+
+def _counter(name: str, unit: str, text: str, labels: tuple[str, ...] = REQUEST) -> Metric:
+    return Metric(f"swelld_{name}_total", MetricType.COUNTER, unit, labels, text)
+
+
+def _gauge(name: str, unit: str, text: str, labels: tuple[str, ...] = REQUEST) -> Metric:
+    return Metric(f"swelld_{name}", MetricType.GAUGE, unit, labels, text)
+
+
+def _histogram(name: str, buckets: tuple[float, ...], text: str, labels: tuple[str, ...] = REQUEST) -> Metric:
+    unit = "seconds" if name.endswith("_seconds") else "tokens"
+    return Metric(f"swelld_{name}", MetricType.HISTOGRAM, unit, labels, text, buckets)
+
+
+# Bounds hold those of vLLM's own histograms where both measure the same, so that their panels line up.
+A: Final = (
+    *(0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75),
+    *(1.0, 1.5, 2.5, 5.0, 7.5, 10.0, 20.0, 40.0, 80.0, 160.0),
+)
+"""Seconds until something arrives."""
+I: Final = (  # noqa: E741 - the tables are known by these letters
+    *(0.001, 0.002, 0.004, 0.006, 0.008, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.075),
+    *(0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0),
+)
+"""Seconds between tokens."""
+E: Final = (
+    *(0.1, 0.2, 0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0),
+    *(120.0, 240.0, 480.0, 960.0),
+)
+"""Seconds for a whole answer."""
+L: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+"""Seconds that ought to be none: lags, connects, our own work."""
+K: Final = tuple(float(digit * 10**power) for power in range(6) for digit in (1, 2, 5) if digit * 10**power <= 200_000)
+"""Tokens: 1-2-5 from 1 to 200,000."""
+
+BUCKET_TABLES: Final = {"A": A, "I": I, "E": E, "L": L, "K": K}
+
+# Requests
+REQUESTS_STARTED = _counter(
+    "requests_started",
+    "requests",
+    "Requests begun: those that have ended, whatever their outcome, and those under way. Dropped arrivals never began.",
+)
+REQUESTS = _counter(
+    "requests",
+    "requests",
+    "Requests that ended, each with exactly one outcome: ok rejected throttled failed unreachable timeout truncated "
+    "garbled cancelled, or dropped if it was due but never sent.",
+    (*REQUEST, "outcome"),
+)
+REQUESTS_IN_FLIGHT = _gauge("requests_in_flight", "requests", "Requests begun and not yet ended.")
+REQUEST_ERRORS = _counter(
+    "request_errors",
+    "requests",
+    "Requests that did not end well, by the one reason why. Dropped arrivals are not among them.",
+    (*REQUEST, "error_type"),
+)
+CONTENTION_ERRORS = _counter(
+    "contention_errors",
+    "requests",
+    "Errors that speak of too much load: timeouts, and answers 429 and 503. A part of swelld_request_errors_total.",
+)
+ARRIVALS_DROPPED = _counter(
+    "arrivals_dropped",
+    "arrivals",
+    "Arrivals that were due but never sent. Reason in_flight_limit: as many requests were open as the stage allows.",
+    (*REQUEST, "reason"),
+)
+OFFERED_RATE = _gauge(
+    "offered_requests_per_second",
+    "requests per second",
+    "Rate at which the open-loop schedule makes requests due now, sent or not. Absent in a closed loop.",
+)
+ACTIVE_USERS = _gauge(
+    "active_users",
+    "users",
+    "Users of the closed loop that have started and not yet finished. Absent in an open loop.",
+    ("scenario", "stage"),
+)
+
+# Time; failures never enter these, they have a distribution of their own
+SCHEDULE_LAG = _histogram(
+    "schedule_lag_seconds", L, "How much later than due a request was sent: sent - due. Open loop only."
+)
+CONNECT_DURATION = _histogram(
+    "connect_duration_seconds",
+    L,
+    "Time to open a new connection, TLS included and name lookup not. Reused connections are not counted.",
+)
+TTFB = _histogram(
+    "time_to_first_byte_seconds",
+    A,
+    "From the request's bytes having left to the first byte of the answer's body. Good answers only.",
+)
+TTFT = _histogram(
+    "time_to_first_token_seconds",
+    A,
+    "From the request's bytes having left to the first non-empty token of any kind: content, reasoning or tool call. "
+    "A role-only chunk is no token. Good streamed answers only.",
+)
+TTFO = _histogram(
+    "time_to_first_answer_token_seconds",
+    A,
+    "From the request's bytes having left to the first token that is not reasoning. Good streamed answers only.",
+)
+TTFT_CORRECTED = _histogram(
+    "time_to_first_token_corrected_seconds",
+    A,
+    "Time to first token counted from when the request was due instead of sent: free of coordinated omission. "
+    "Open loop only.",
+)
+ITL = _histogram(
+    "inter_token_latency_seconds",
+    I,
+    "Every gap between consecutive token-bearing events of an answer; one event may carry several tokens, see "
+    "swelld_output_tokens_per_chunk. Good streamed answers only.",
+)
+TPOT = _histogram(
+    "time_per_output_token_seconds",
+    I,
+    "(last token - first token) / (output tokens - 1) of an answer; undefined, not 0, for one token or less "
+    "and where all tokens came in one event. Good streamed answers only.",
+)
+E2E = _histogram(
+    "request_duration_seconds",
+    E,
+    "From the request's bytes having left to the last token, or to the end of the body without streaming. "
+    "Good answers only.",
+)
+E2E_CORRECTED = _histogram(
+    "request_duration_corrected_seconds",
+    E,
+    "Request duration counted from when the request was due instead of sent: free of coordinated omission. "
+    "Open loop only.",
+)
+FAILED_DURATION = _histogram(
+    "failed_request_duration_seconds",
+    E,
+    "How long requests took that did not end well: sent (or due, if it was never sent) to end. Dropped arrivals are "
+    "not among them.",
+)
+
+# Tokens
+INPUT_TOKENS = _counter(
+    "input_tokens",
+    "tokens",
+    "Tokens in the prompts of good answers, by who counted them: server or tokenizer.",
+    (*REQUEST, "source"),
+)
+OUTPUT_TOKENS = _counter(
+    "output_tokens",
+    "tokens",
+    "Tokens in good answers, by who counted them: server (its usage), else tokenizer, else events (one token each).",
+    (*REQUEST, "source"),
+)
+CACHED_INPUT_TOKENS = _counter(
+    "cached_input_tokens",
+    "tokens",
+    "Prompt tokens that the server says it took from its cache. Absent until it says so once.",
+)
+REASONING_TOKENS = _counter(
+    "reasoning_tokens", "tokens", "Output tokens that the server says were reasoning. Absent until it says so once."
+)
+TOKEN_MISMATCHES = _counter(
+    "token_count_mismatches",
+    "requests",
+    "Answers for which the server's count of output tokens and the target's own tokenizer disagree.",
+)
+REQUEST_INPUT_TOKENS = _histogram("request_input_tokens", K, "Prompt tokens of each good answer.")
+REQUEST_OUTPUT_TOKENS = _histogram("request_output_tokens", K, "Output tokens of each good answer.")
+TOKENS_PER_CHUNK = _histogram(
+    "output_tokens_per_chunk",
+    K,
+    "Output tokens of a good streamed answer divided by its token-bearing events: above 1 the server joins tokens.",
+)
+RESENDS = _counter(
+    "request_resends",
+    "requests",
+    "Requests sent again because a reused connection turned out to be closed by the server; not counted as errors.",
+)
+
+# Objectives
+SLO_EVENTS = _counter(
+    "slo_events",
+    "requests",
+    "Scheduled requests judged by the objective: all of them, also failed, timed out and dropped ones. Warm-up and "
+    "windows in which the client was the bottleneck are left out.",
+    (*REQUEST, "slo"),
+)
+SLO_BAD_EVENTS = _counter(
+    "slo_bad_events",
+    "requests",
+    "Judged requests that missed the objective, by the first reason: a threshold (ttft tpot itl e2e), or error "
+    "timeout dropped cancelled.",
+    (*REQUEST, "slo", "reason"),
+)
+SLO_OBJECTIVE = _gauge(
+    "slo_objective_ratio", "ratio", "Share of the scheduled requests that the objective asks to be good, 0 to 1.", _SLO
+)
+SLO_THRESHOLD = _gauge(
+    "slo_threshold_seconds",
+    "seconds",
+    "Threshold of the objective. metric: ttft tpot e2e, or itl, for the longest gap of an answer.",
+    (*_SLO, "metric"),
+)
+GOODPUT = _counter("goodput_requests", "requests", "Judged requests that met every threshold of the objective.")
+
+# Runs and targets
+RUN_STATE = _gauge(
+    "run_state",
+    "",
+    "1 for the state that the scenario's latest run is in, 0 for the others: pending warmup running draining "
+    "completed failed cancelled interrupted.",
+    ("scenario", "state"),
+)
+RUN_INFO = _gauge("run_info", "", "1 for each run that is remembered; a bounded number is.", ("scenario", "run_id"))
+TARGET_UP = _gauge(
+    "target_up",
+    "",
+    "1 if the target answered any of the exchanges that ended last (ok, rejected or throttled), 0 if it answered none.",
+    ("target",),
+)
+TARGET_LAST_SUCCESS = _gauge(
+    "target_last_success_timestamp_seconds",
+    "Unix seconds",
+    "When the latest good answer of the target was complete. Absent until there was one.",
+    ("target",),
+)
+CONNECTIONS_OPEN = _gauge(
+    "connections_open", "connections", "Connections to the target that are open, idle or busy.", ("scenario", "target")
+)
+CONNECTIONS_LIMIT = _gauge(
+    "connections_limit",
+    "connections",
+    "Most connections to the target that may be open at a time; requests beyond it wait, and the wait is in the lag.",
+    ("scenario", "target"),
+)
+
+# The instrument itself
+CLIENT_SATURATED = _gauge(
+    "client_saturated",
+    "",
+    "1 while swelld itself is the bottleneck of the scenario (event-loop lag, CPU): what it measures then is not the "
+    "server's doing.",
+    ("scenario",),
+)
+EVENT_LOOP_LAG = _histogram(
+    "event_loop_lag_seconds", L, "How much later than asked the event loop of a load process woke up.", ("shard",)
+)
+SHARD_CPU = _counter("shard_cpu_seconds", "seconds", "CPU time of a load process, user and system.", ("shard",))
+EXPOSITION_DURATION = _histogram(
+    "exposition_duration_seconds",
+    L,
+    "Time it took to render this page, by format; it shows on the next scrape.",
+    ("format",),
+)
+LABEL_OVERFLOW = _counter(
+    "label_overflow",
+    "series",
+    "Series that were refused because the metric already had as many as it may have. Their values are lost.",
+    ("metric",),
+)
+BUILD_INFO = _gauge("build_info", "", "1, with the version of swelld and of Python as labels.", ("version", "python"))
+CONFIG_INFO = _gauge("config_info", "", "1, with a hash of the effective configuration as label.", ("hash",))
+
+CATALOGUE: Final = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
+"""Every metric, in the order of this file."""

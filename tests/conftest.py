@@ -1,0 +1,50 @@
+"""Fixtures for all tests: the real llama.cpp server."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+import llamacpp_server
+import tiny_model
+
+StartLlamaCpp = Callable[..., AbstractContextManager[llamacpp_server.LlamaCpp]]
+
+
+@pytest.fixture(scope="session")
+def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+    """The path of the tiny chain model with so many layers; each is written once."""
+    folder = tmp_path_factory.mktemp("tiny-model")
+
+    def path(layers: int = 1) -> Path:
+        file = folder / f"{layers}.gguf"
+        if not file.exists():
+            tiny_model.write_gguf(file, layers)
+        return file
+
+    return path
+
+
+@pytest.fixture(scope="session")
+def start_llamacpp(tiny_gguf: Callable[[int], Path], tmp_path_factory: pytest.TempPathFactory) -> StartLlamaCpp:
+    """Starts a llama.cpp server of its own: `with start_llamacpp(layers=1, slots=4, context=2048) as server`."""
+    reason = llamacpp_server.missing()
+    if reason is not None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    log = tmp_path_factory.mktemp("llamacpp") / "server.log"
+
+    @contextmanager
+    def start(*, layers: int = 1, slots: int = 4, context: int = 2048) -> Iterator[llamacpp_server.LlamaCpp]:
+        with llamacpp_server.running(tiny_gguf(layers), slots=slots, context=context, log=log) as server:
+            yield server
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def llamacpp(start_llamacpp: StartLlamaCpp) -> Iterator[llamacpp_server.LlamaCpp]:
+    """The real llama.cpp server with four slots and the tiny chain model, shared by all tests that do not end it."""
+    with start_llamacpp() as server:
+        yield server

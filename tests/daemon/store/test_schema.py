@@ -1,0 +1,86 @@
+"""The JSON Schema: current, valid, strict about what is missing; and every field is documented."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+
+from sample_results import empty_stage, goodput, open_stage, result, stage, statistics
+from swelld.analysis.verdict import verdict
+from swelld.store.metadata import Metadata
+from swelld.store.schema import result_schema, schema_text
+from swelld_exporters.files import GapSummary, RequestLine
+
+DOCS = Path(__file__).parents[3] / "docs"
+VALIDATOR = jsonschema.Draft202012Validator(result_schema())
+
+
+def data(*stages: Any) -> Any:
+    return json.loads(msgspec.json.encode(result(stages, verdict(stages))))
+
+
+def test_committed_schema_is_current() -> None:
+    assert (DOCS / "result.schema.json").read_text() == schema_text(), "run: make gen"
+
+
+def test_schema_is_a_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(result_schema())
+
+
+def test_results_follow_the_schema() -> None:
+    chosen = msgspec.structs.replace(statistics(1.0, 2.0), quantiles={"p75": 1.75})
+    VALIDATOR.validate(data(stage(goodput=goodput(87), ttft=chosen), open_stage(), empty_stage()))
+    VALIDATOR.validate(data())
+
+
+def test_missing_value_is_null() -> None:
+    written = data(empty_stage())["stages"][0]
+    assert written["ttft"] == dict.fromkeys(("min", "max", "mean", "std", "p50", "p90", "p95", "p99", "p999"), None) | {
+        "count": 0
+    }
+    assert [written[name] for name in ("request_rate", "output_token_rate", "goodput")] == [None, None, None]
+    assert written["tokens"]["output"] is None
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("schema",), "swelld.result/2"),
+        (("run", "state"), "done"),
+        (("run", "started"), None),
+        (("stages", 0, "requests", "ok"), 1.5),
+        (("stages", 0, "ttft", "p99"), 0),
+        (("stages", 0, "ttft", "mean"), 0.0),
+        (("stages", 0, "ttft", "count"), None),
+        (("stages", 0, "validity", "valid"), "yes"),
+        (("verdict", 0, "level"), "OK"),
+    ],
+)
+def test_schema_refuses_what_is_wrong(path: tuple[Any, ...], value: Any) -> None:
+    written = data(empty_stage())
+    place = written
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    with pytest.raises(jsonschema.ValidationError):
+        VALIDATOR.validate(written)
+
+
+def test_schema_must_be_named() -> None:
+    written = data(stage())
+    del written["schema"]
+    with pytest.raises(jsonschema.ValidationError, match="'schema' is a required property"):
+        VALIDATOR.validate(written)
+
+
+def test_every_field_is_documented() -> None:
+    documented = set(re.findall(r"`([A-Za-z0-9_.<>]+)`", (DOCS / "result.md").read_text()))
+    structs = {name: set(found["properties"]) for name, found in result_schema()["$defs"].items()}
+    for kind in (Metadata, RequestLine, GapSummary):
+        structs[kind.__name__] = {field.encode_name for field in msgspec.structs.fields(kind)}
+    missing = {name: fields - documented for name, fields in structs.items() if fields - documented}
+    assert missing == {}

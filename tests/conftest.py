@@ -1,6 +1,5 @@
 """Fixtures for all tests: the real llama.cpp server."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]
     """The path of the tiny chain model with so many layers; each is written once."""
     folder = tmp_path_factory.mktemp("tiny-model")
 
-    def path(layers: int = 1) -> Path:
+    def path(layers: int) -> Path:
         file = folder / f"{layers}.gguf"
         if not file.exists():
             tiny_model.write_gguf(file, layers)
@@ -30,9 +29,7 @@ def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]
 @pytest.fixture(scope="session")
 def start_llamacpp(tiny_gguf: Callable[[int], Path], tmp_path_factory: pytest.TempPathFactory) -> StartLlamaCpp:
     """Starts a llama.cpp server of its own: `with start_llamacpp(layers=1, slots=4, context=2048) as server`."""
-    reason = llamacpp_server.missing()
-    if reason is not None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    llamacpp_server.require()
     log = tmp_path_factory.mktemp("llamacpp") / "server.log"
 
     @contextmanager

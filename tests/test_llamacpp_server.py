@@ -51,3 +51,13 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
         llamacpp_server.running(tmp_path / "nothing.gguf", log=log),
     ):
         pass
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_missing_packages_are_said_and_fail_in_ci(
+    monkeypatch: pytest.MonkeyPatch, ci: str, outcome: type[BaseException]
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    with pytest.raises(outcome, match=r"xllamacpp.*pip install -e '\.\[test\]'"):
+        llamacpp_server.require()

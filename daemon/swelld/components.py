@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Discriminator, Tag
 from swelld.adapters.base import Adapter
 from swelld.adapters.llamacpp import LlamaCpp
 from swelld.adapters.openai import OpenAIChat, OpenAICompletions
-from swelld.config import Config, FieldError, suggest
+from swelld.config import Config, FieldError, shown, suggest
 from swelld.load.closed import Closed
 from swelld.load.open import Open
 from swelld.load.sequential import Sequential
@@ -44,9 +44,9 @@ def _prompts(data: Any) -> Any:
         raise ValueError(f"is not a source of prompts; write `kind:` and its keys; kinds are {', '.join(PROMPTS)}")
     if "kind" not in data:
         raise FieldError((("kind",), f"is missing; kinds are {', '.join(PROMPTS)}"))
-    if data["kind"] not in PROMPTS:
+    if not isinstance(data["kind"], str) or data["kind"] not in PROMPTS:
         raise FieldError(
-            (("kind",), f"{data['kind']!r} is no source of prompts; {suggest(str(data['kind']), PROMPTS)}")
+            (("kind",), f"{shown(data['kind'])} is no source of prompts; {suggest(str(data['kind']), PROMPTS)}")
         )
     return data
 

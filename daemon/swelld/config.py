@@ -31,6 +31,7 @@ DURATION_UNITS: Final = {
 RATE_UNITS: Final = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "hour": 3600, "d": 86400}
 SIZE_UNITS: Final = {"": 1, "b": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 REDACTED: Final = "***"
+LONGEST_SHOWN: Final = 60
 
 _NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d{1,3})?"
 
@@ -49,6 +50,16 @@ class Config(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True, allow_inf_nan=False
     )
+
+
+def capped(text: str) -> str:
+    """A text for a message, cut where it gets long."""
+    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
+
+
+def shown(value: Any) -> str:
+    """A value for a message, in quotes if it is text."""
+    return repr(capped(value)) if isinstance(value, str) else capped(repr(value))
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -81,7 +92,7 @@ def parse_duration(value: Any) -> Any:
     if re.fullmatch(_NUMBER, text):
         return _finite(float(text), "duration")
     if not re.fullmatch(rf"(?:{_NUMBER}[a-z]+)+", text):
-        raise ValueError(f"{value!r} is no duration: write a number with a unit, e.g. 500ms, 30s, 2m, 1h30m")
+        raise ValueError(f"{shown(value)} is no duration: write a number with a unit, e.g. 500ms, 30s, 2m, 1h30m")
     parts = re.findall(rf"({_NUMBER})([a-z]+)", text)
     unknown = [unit for _, unit in parts if unit not in DURATION_UNITS]
     if unknown:
@@ -97,7 +108,7 @@ def parse_rate(value: Any) -> Any:
         return _finite(float(value), "rate")
     match = re.fullmatch(rf"({_NUMBER})\s*(?:/\s*([a-z]+))?", value.strip().lower())
     if not match:
-        raise ValueError(f"{value!r} is no rate: write a number over a time, e.g. 10/s, 600/min, 1/h")
+        raise ValueError(f"{shown(value)} is no rate: write a number over a time, e.g. 10/s, 600/min, 1/h")
     unit = match.group(2) or "s"
     if unit not in RATE_UNITS:
         raise ValueError(f"{unit!r} is no time for a rate; use one of {', '.join(RATE_UNITS)}")
@@ -110,7 +121,7 @@ def parse_size(value: Any) -> Any:
         raise ValueError("a size is a whole number with a unit: 64KiB, 8MiB")
     match = re.fullmatch(r"(\d+)\s*([a-z]*)", str(value).strip().lower())
     if not match or match.group(2) not in SIZE_UNITS:
-        raise ValueError(f"{value!r} is no size: write a whole number with a unit, e.g. 64KiB, 8MiB, 1GiB")
+        raise ValueError(f"{shown(value)} is no size: write a whole number with a unit, e.g. 64KiB, 8MiB, 1GiB")
     return int(match.group(1)) * SIZE_UNITS[match.group(2)]
 
 

@@ -87,10 +87,10 @@ class Distribution:
         return math.sqrt(self.square / (self.count - 1)) if self.count > 1 else None
 
     def quantile(self, q: float) -> float | None:
-        """The value below which a share `q` of the values lies, interpolated inside its bucket; None without values."""
+        """The smallest value that a share `q` of the values does not exceed, placed inside its bucket; None without any."""
         if not self.count:
             return None
-        rank = q * (self.count - 1)
+        rank = max(0, math.ceil(q * self.count) - 1)
         if rank >= self.count - 1:
             return self.max
         if rank < self.zeros:

@@ -28,7 +28,7 @@ class EventStream:
 
     def __init__(self, max_event: int = MAX_EVENT) -> None:
         self._max_event = max_event
-        self._plain = False  # between two events, and neither a BOM nor the second half of a CRLF can follow
+        self._plain = False  # nothing is pending, and no BOM can follow; an LF after a CR would be an empty line
         self._started = False
         self._after_cr = False
         self._line: list[bytes] = []  # pieces of the unfinished line
@@ -77,7 +77,7 @@ class EventStream:
         if cut < len(data):
             self._line.append(data[cut:])
             self._grow(len(data) - cut)
-        self._plain = self.seen and not (self._after_cr or self._line or self._data or self._name)
+        self._plain = self.seen and not (self._line or self._data or self._name)
         return events
 
     def _take(self, line: bytes, events: list[Event]) -> None:

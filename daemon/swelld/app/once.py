@@ -1,13 +1,12 @@
 """Carrying out scenarios one after another, watched, interruptible, and kept."""
 
 import asyncio
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from swelld.app.recording import Recording
+from swelld.app.signals import stopping
 from swelld.app.spec import specify
 from swelld.engine.launch import crew
 from swelld.hub.run import Listener, Run, Spec
@@ -37,7 +36,7 @@ async def carry_out(
     run = Run(spec, crew(spec.plan, settings.shards), [*listeners, *([recording] if recording else [])])
     watching = asyncio.create_task(_look(run, watch))
     try:
-        with _signals(run):
+        with stopping(lambda force: run.stop(force=force)):
             result = await run.execute()
         watch(run.progress())
         if recording:
@@ -69,22 +68,3 @@ async def _look(run: Run, watch: Callable[[Progress], None]) -> None:
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         watch(run.progress())
-
-
-@contextmanager
-def _signals(run: Run) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    asked = 0
-
-    def stop() -> None:
-        nonlocal asked
-        asked += 1
-        run.stop(force=asked > 1)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)

@@ -1,20 +1,14 @@
 """Settings printed back, with secrets redacted."""
 
 import re
-from typing import Any, Final
+from typing import Any
 
 import yaml
 from pydantic import BaseModel
 
-from swelld.config import REDACTED
 from swelld.settings.file import SCALARS
 from swelld.settings.model import Settings
-
-_SECRET_HEADER: Final = re.compile(r"auth|key|token|secret|cookie|password|credential", re.IGNORECASE)
-_SECRET_KEY: Final = re.compile(
-    r"(^|[-_])(authorization|api[-_]?key|secret|password|passwd|cookie|token|credentials?)$", re.IGNORECASE
-)
-_SECRET_QUERY: Final = re.compile(r"([?&][^=&]*(?:key|token|secret|sig|password|auth)[^=&]*=)[^&#]*", re.IGNORECASE)
+from swelld.settings.secrecy import hidden, hidden_headers, without_secrets
 
 
 class _Dumper(yaml.SafeDumper):
@@ -33,11 +27,9 @@ def redacted(settings: Settings) -> dict[str, Any]:
     """The settings as plain JSON data, defaults written out, without any secret."""
     data: dict[str, Any] = _without_absent(settings, settings.model_dump(mode="json", by_alias=True))
     for target in data["targets"].values():
-        target["url"] = _SECRET_QUERY.sub(rf"\1{REDACTED}", target["url"])
-        target["headers"] = {
-            name: REDACTED if _SECRET_HEADER.search(name) else value for name, value in target["headers"].items()
-        }
-        target["extra_body"] = _hidden(target["extra_body"])
+        target["url"] = without_secrets(target["url"])
+        target["headers"] = hidden_headers(target["headers"])
+        target["extra_body"] = hidden(target["extra_body"])
     return data
 
 
@@ -61,9 +53,3 @@ def _without_absent(value: Any, data: Any) -> Any:
     if isinstance(value, (list, tuple)) and isinstance(data, list):
         return [_without_absent(one, part) for one, part in zip(value, data, strict=True)]
     return data
-
-
-def _hidden(data: Any) -> Any:
-    if isinstance(data, dict):
-        return {key: REDACTED if _SECRET_KEY.search(str(key)) else _hidden(value) for key, value in data.items()}
-    return [_hidden(value) for value in data] if isinstance(data, list) else data

@@ -39,12 +39,12 @@ def read_environment(environ: Mapping[str, str], root: Any, names: Mapping[str, 
         annotation = _at(root, path)
         if annotation is None:
             if not _SERVICE_LINK.fullmatch(name):
-                tree.problems.append(_unknown(name, root))
+                tree.problems.append(((name,), _unknown(name, root)))
             continue
         try:
             _put(tree.data, path, _decoded(value.strip(), annotation))
         except ValueError as error:
-            tree.problems.append(f"{name}: {'.'.join(map(str, path))}: {error}")
+            tree.problems.append((path, f"{name}: {'.'.join(map(str, path))}: {error}"))
         tree.places[path] = name
     return tree
 

@@ -53,9 +53,9 @@ def parse(text: str, name: str) -> Tree:
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise Unreadable(
-            f"{name}:{mark.line + 1 if mark else 1}: is not YAML: {error.problem or error.context}"
-        ) from None
+        reason = ", ".join(filter(None, (error.context, error.problem)))
+        remedy = "; indent with spaces" if "'\\t'" in reason else ""
+        raise Unreadable(f"{name}:{mark.line + 1 if mark else 1}: is not YAML: {reason}{remedy}") from None
     except yaml.YAMLError:
         raise Unreadable(f"{name}: is not YAML: it holds characters that are not allowed there") from None
     finally:
@@ -73,7 +73,7 @@ class _Reader:
     def __init__(self, name: str) -> None:
         self._name = name
         self._places: dict[Path, str] = {}
-        self._problems: list[str] = []
+        self._problems: list[tuple[Path, str]] = []
         self._open: list[yaml.Node] = []  # to find an anchor that holds itself
 
     def tree(self, data: dict[str, Any]) -> Tree:
@@ -132,13 +132,13 @@ class _Reader:
             self._wrong(node, path, f"the tag {node.tag} is not understood; leave it out")
             return None
         if node.tag != _TEXT and not SCALARS[node.tag].fullmatch(node.value):
-            self._wrong(node, path, f"{node.value!r} is not what its tag !!{kind} says")
+            self._wrong(node, path, f"is not what its tag !!{kind} says")
             return None
         return _READ[kind](node.value)
 
     def _wrong(self, node: yaml.Node, path: Path, text: str) -> None:
         where = ".".join(map(str, path))
-        self._problems.append(f"{self._name}:{node.start_mark.line + 1}: {where + ': ' if where else ''}{text}")
+        self._problems.append((path, f"{self._name}:{node.start_mark.line + 1}: {where + ': ' if where else ''}{text}"))
 
 
 def _integer(text: str) -> int:
@@ -168,7 +168,7 @@ def _written_out(tree: Tree) -> Tree:
         entries = data.get(group) or {}
         if isinstance(entries, dict) and entry in entries:
             text = f"{short}: is the same as {group}.{entry}, which is given too; keep one of them"
-            problems.append(f"{tree.places[(short,)]}: {text}")
+            problems.append(((short,), f"{tree.places[(short,)]}: {text}"))
         elif isinstance(entries, dict):
             data[group] = entries | {entry: value}
     places = {canonical(path): place for path, place in tree.places.items()}

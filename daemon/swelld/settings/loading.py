@@ -17,6 +17,7 @@ from swelld.settings.environment import FILE_VARIABLE, read_environment
 from swelld.settings.file import Unreadable, read_file
 from swelld.settings.model import Settings, contradictions, unknown_api, unknown_target
 from swelld.settings.problems import ConfigError, explain, line
+from swelld.settings.shape import misplaced_bools
 from swelld.settings.tree import Path, Tree, merge, visit
 
 M = TypeVar("M", bound=BaseModel)
@@ -36,33 +37,41 @@ class TreeSource(PydanticBaseSettingsSource):
         return self._tree.data
 
 
-def load_settings(path: FilePath | None, environ: Mapping[str, str]) -> Settings:
-    """The settings of a file (None: of SWELLD_CONFIG, or none) and the environment over it; else ConfigError."""
+def load_settings(path: FilePath | None, environ: Mapping[str, str], flags: Tree | None = None) -> Settings:
+    """The settings of a file (None: of SWELLD_CONFIG, or none), the environment over it, and flags over both.
+
+    ConfigError lists everything that is wrong.
+    """
+    flags = flags or Tree()
     path = path or (FilePath(environ[FILE_VARIABLE]) if environ.get(FILE_VARIABLE) else None)
     try:
         file = read_file(path) if path else Tree()
     except Unreadable as error:
         raise ConfigError([str(error)]) from None
-    names = {group: list(_entries(file.data, group)) for group in ("targets", "scenarios")}
+    names = {group: [*_entries(file.data, group), *_entries(flags.data, group)] for group in ("targets", "scenarios")}
     environment = read_environment(environ, Settings, names)
-    data = merge(file.data, environment.data)
-    problems = [*file.problems, *_unexplained(environment, data)]
+    data = merge(merge(file.data, environment.data), flags.data)
+    written = [*file.problems, *_unexplained(environment, data)]
+    problems = [text for _, text in written]
+    found = dict.fromkeys(misplaced_bools(Settings, data), "true and false do not belong here")
     try:
-        settings = Settings(_build_sources=((TreeSource(environment), TreeSource(file)), {}))
+        settings = Settings(_build_sources=((TreeSource(flags), TreeSource(environment), TreeSource(file)), {}))
     except ValidationError as error:
-        places, otherwise = file.places | environment.places, f"{path}:1" if path else "environment"
-        problems += explain(error, Settings, places, otherwise)
-        problems += [line(*found, places, otherwise) for found in _beyond(data)]
+        found = dict(_beyond(data)) | explain(error, Settings) | found
+    places = file.places | environment.places | flags.places
+    otherwise = f"{path}:1" if path else "flags" if flags.data else "environment"
+    told = {path for path, _ in written}
+    problems += [line(*one, places, otherwise) for one in found.items() if one[0] not in told]
     if problems:
         raise ConfigError(sorted(dict.fromkeys(problems), key=lambda problem: _line_number(problem, path)))
     return settings
 
 
-def _unexplained(environment: Tree, data: dict[str, Any]) -> list[str]:
+def _unexplained(environment: Tree, data: dict[str, Any]) -> list[tuple[Path, str]]:
     """The problems of the environment, without variables that a secret names as its place."""
     named: set[str] = set()
     visit(data, lambda mapping: named.add(str(mapping.get("env"))))
-    return [problem for problem in environment.problems if problem.partition(":")[0] not in named]
+    return [problem for problem in environment.problems if problem[0][0] not in named]
 
 
 def _line_number(problem: str, path: FilePath | None) -> float:

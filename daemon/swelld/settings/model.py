@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, mo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from swelld.components import ADAPTERS
-from swelld.config import Config, FieldError, parse_list, suggest
+from swelld.config import Config, FieldError, parse_list, shown, suggest
 from swelld.engine.target import Target
 from swelld.scenario import Scenario
 from swelld.settings.tree import Path as KeyPath
@@ -18,7 +18,7 @@ from swelld.settings.tree import Path as KeyPath
 def _name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", name):
         raise ValueError(
-            f"{name!r} is no name; use up to 63 letters, digits, `_`, `.` and `-`, a letter or digit first"
+            f"{shown(name)} is no name; use up to 63 letters, digits, `_`, `.` and `-`, a letter or digit first"
         )
     return name
 
@@ -46,7 +46,7 @@ def parse_address(value: Any) -> Any:
         return value
     match = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([^:\[\]\s]*)):(\d{1,5})", str(value).strip())
     if not match or int(match.group(3)) > 65535:
-        raise ValueError(f"{value!r} is no address; write HOST:PORT, :PORT or [IPV6]:PORT with a port up to 65535")
+        raise ValueError(f"{shown(value)} is no address; write HOST:PORT, :PORT or [IPV6]:PORT with a port up to 65535")
     return Address(match.group(1) or match.group(2), int(match.group(3)))
 
 
@@ -64,7 +64,7 @@ def parse_shards(value: Any) -> Any:
     if text in ("auto", "inline"):
         return text
     if isinstance(value, bool) or not re.fullmatch(r"[1-9]\d{0,3}", text):
-        raise ValueError(f"{value!r} is no number of shards; write auto, inline or a number from 1 to 9999")
+        raise ValueError(f"{shown(value)} is no number of shards; write auto, inline or a number from 1 to 9999")
     return int(text)
 
 
@@ -168,13 +168,13 @@ class Settings(BaseSettings):
 
 def unknown_api(api: str) -> str | None:
     """What to say of a wire format, if there is none of that name."""
-    return None if api in ADAPTERS else f"{api!r} is no wire format; {suggest(api, ADAPTERS)}"
+    return None if api in ADAPTERS else f"{shown(api)} is no wire format; {suggest(api, ADAPTERS)}"
 
 
 def unknown_target(name: str, targets: Iterable[str]) -> str | None:
     """What to say of a scenario's target, if there is none of that name."""
     known = list(targets)
-    return None if name in known else f"there is no target {name!r}; {suggest(name, known)}"
+    return None if name in known else f"there is no target {shown(name)}; {suggest(name, known)}"
 
 
 def contradictions(targets: Mapping[str, Target], scenarios: Mapping[str, Scenario]) -> Iterator[tuple[KeyPath, str]]:

@@ -1,7 +1,6 @@
 """What is wrong with a configuration, in words: the place, the path, the value and the remedy."""
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, get_args
 
@@ -9,13 +8,13 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
-from swelld.config import FieldError, Secret, suggest
+from swelld.config import FieldError, Secret, capped, shown, suggest
 from swelld.settings.environment import variable
+from swelld.settings.secrecy import without_secrets
 from swelld.settings.shape import Spot, fields, flat, follow, literals
 from swelld.settings.tree import Path
 from swelld.settings.words import words
 
-_LONGEST: Final = 60
 _OURS: Final = "value_error"
 _STANDARD: Final = frozenset(get_args(ErrorType))
 
@@ -29,33 +28,36 @@ class ConfigError(Exception):
 
 
 def show(value: Any, *, secret: bool = False) -> str:
-    """A value for a message: capped, without what looks like a secret."""
+    """A value for a message, without what looks like a secret."""
     if secret:
         return "the value"
     if isinstance(value, dict):
         return "a mapping"
-    text = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
-    text = re.sub(r"//[^/@\s]*@", "//***@", text)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+    if isinstance(value, (list, tuple)) and any(isinstance(part, (dict, list, tuple)) for part in value):
+        return "a list"
+    return shown(without_secrets(value)) if isinstance(value, str) else capped(json.dumps(value, default=str))
 
 
-def explain(error: ValidationError, root: Any, places: Mapping[Path, str], otherwise: str) -> list[str]:
-    """A line for each error; `otherwise` is the place of what was never written anywhere."""
+def explain(error: ValidationError, root: Any) -> dict[Path, str]:
+    """What is wrong, by path."""
     found: dict[Path, str] = {}
     for details in error.errors(include_url=False):
         spot = follow(root, tuple(details["loc"]))
+        if details["type"] == "default_factory_not_called":  # what it would be made from is wrong itself
+            continue
         if details["type"] == "extra_forbidden":
-            known = fields(follow(root, tuple(details["loc"][:-1])).annotation)
-            found[spot.path] = f"is not known here; {suggest(str(spot.path[-1]), known)}"
+            found[spot.path] = _unknown(details, follow(root, tuple(details["loc"][:-1])))
             continue
         cause = details.get("ctx", {}).get("error")
         for path, text in cause.found if isinstance(cause, FieldError) else [((), _text(details, spot))]:
             found.setdefault((*spot.path, *path), text)  # branches of a union that failed alike say it once
-    return [line(path, text, places, otherwise) for path, text in found.items()]
+    return found
 
 
 def line(path: Path, text: str, places: Mapping[Path, str], otherwise: str) -> str:
     """PLACE: path.to.key: text, with the place of the nearest thing that was written."""
+    if path and isinstance(path[-1], int) and path not in places:  # a lone value, or a list in one text
+        path = path[:-1]
     place = next((places[path[:end]] for end in range(len(path), 0, -1) if path[:end] in places), otherwise)
     return f"{place}: {'.'.join(map(str, path))}: {text}"
 
@@ -76,6 +78,11 @@ def _text(details: ErrorDetails, spot: Spot) -> str:
     return _SAY.get(kind, _plainly("{value} is not allowed here"))(value, details.get("ctx", {}), spot)
 
 
+def _unknown(details: ErrorDetails, parent: Spot) -> str:
+    text = f"is not known here; {suggest(str(details['loc'][-1]), fields(parent.annotation))}"
+    return text if details["input"] is not None else f"{text} (inside braces a list needs brackets: [a, b])"
+
+
 def _own_text(details: ErrorDetails, spot: Spot) -> str:
     text, value = str(details.get("ctx", {}).get("error", "")), details["input"]
     shown = show(value, secret=spot.secret)
@@ -89,7 +96,8 @@ def _missing(spot: Spot) -> str:
         return f"there is no target; name one under `targets:` or set {variable(('targets', 'main', 'url'))}"
     if spot.path[-1:] == ("load",):
         return "is missing; give `concurrency`, `rate` or `iterations`"
-    return f"is missing; write it there or set {variable(spot.path)}"
+    listed = any(isinstance(step, int) for step in spot.path)
+    return "is missing" if listed else f"is missing; write it there or set {variable(spot.path)}"
 
 
 def _one_of(value: str, context: Mapping[str, Any], spot: Spot) -> str:

@@ -112,9 +112,22 @@ def follow(root: Any, loc: Path) -> Spot:
             continue
         below = child(spot.annotation, step)
         base, _ = flat(below)
-        secret = spot.secret or base is Secret or (bool(spot.path) and spot.path[-1] == "headers")
+        secret = spot.secret or base is Secret or step == "headers"
         spot = Spot((*spot.path, step), below, secret)
     return spot
+
+
+def misplaced_bools(annotation: Any, data: Any, path: Path = ()) -> Iterator[Path]:
+    """Where true or false stands for something else: pydantic would read them as 1 and 0."""
+    if isinstance(data, bool):
+        bases = [flat(branch)[0] for branch in members(annotation).values()]
+        if bool not in bases and Any not in bases:
+            yield path
+    parts = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, value in parts:
+        below = child(annotation, key)
+        if below is not None:
+            yield from misplaced_bools(below, value, (*path, key))
 
 
 def literals(annotation: Any) -> list[str]:

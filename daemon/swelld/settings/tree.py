@@ -17,11 +17,11 @@ def canonical(path: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What one source says: plain data, the place of every path, and what was wrong with the writing itself."""
+    """What one source says: plain data, the place of every path, and what is wrong with the writing itself, by path."""
 
     data: dict[str, Any] = field(default_factory=dict)
     places: dict[Path, str] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+    problems: list[tuple[Path, str]] = field(default_factory=list)
 
 
 def merge(below: Any, above: Any) -> Any:

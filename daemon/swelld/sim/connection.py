@@ -1,6 +1,7 @@
 """HTTP/1.1 on one connection: requests parsed by httptools, answered in order, stamped when their last byte is read."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import struct
@@ -26,16 +27,17 @@ _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 @dataclass(slots=True)
 class Request:
-    """One request; `arrived` is the moment its last byte was read, or its turn came on a pipelined connection."""
+    """One request."""
 
     method: str
     target: bytes
     sim: bytes | None
     """The header x-sim."""
     body: bytes
-    arrived: float
     keep_alive: bool
     version: str
+    arrived: float = 0.0
+    """When its last byte was read or, if it was pipelined, its turn came."""
 
 
 class Connection(asyncio.Protocol):
@@ -54,7 +56,6 @@ class Connection(asyncio.Protocol):
         self._request: Request | None = None  # being answered
         self._serving = False
         self._fd = -1
-        self._moment = 0.0
         self.on_message_begin()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -64,12 +65,12 @@ class Connection(asyncio.Protocol):
         self._ledger.open_connections += 1
         plain = transport.get_extra_info("socket")
         if plain.family != socket.AF_UNIX:
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            _hasten(plain)
         if transport.get_extra_info("ssl_object") is None:
             self._fd = plain.fileno()
 
     def data_received(self, data: bytes) -> None:
-        self._moment = now()
+        moment = now()
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -78,7 +79,7 @@ class Connection(asyncio.Protocol):
         if len(self._body) > LARGEST_BODY:
             self._refuse(413, f"the body is longer than {LARGEST_BODY} bytes")
             return
-        self._serve()
+        self._serve(moment)
 
     def eof_received(self) -> None:
         self._fd = -1  # the transport closes itself now, and the number may soon be another connection's
@@ -115,9 +116,7 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         parser = self._parser
         method, version = parser.get_method().decode(), parser.get_http_version()
-        request = Request(
-            method, self._target, self._sim, bytes(self._body), self._moment, parser.should_keep_alive(), version
-        )
+        request = Request(method, self._target, self._sim, bytes(self._body), parser.should_keep_alive(), version)
         self._requests.append(request)
         if len(self._requests) == MOST_PIPELINED:
             self._transport.pause_reading()
@@ -152,14 +151,14 @@ class Connection(asyncio.Protocol):
         elif ending is Ending.CLOSE or (request and not request.keep_alive):
             self._close()
         else:
-            self._serve()
+            self._serve(now())
 
     def abort(self) -> None:
         """Drop the connection: the server stops."""
         self._fd = -1
         self._transport.abort()
 
-    def _serve(self) -> None:
+    def _serve(self, moment: float) -> None:
         if self._serving:
             return  # an answer given at once comes back here: the loop below goes on
         self._serving = True
@@ -167,15 +166,15 @@ class Connection(asyncio.Protocol):
             if len(self._requests) == MOST_PIPELINED:
                 self._transport.resume_reading()
             request = self._request = self._requests.popleft()
-            if request.arrived != self._moment:
-                request.arrived = now()
+            request.arrived = moment
             self._respond(request, self)
         self._serving = False
 
     def _refuse(self, status: int, reason: str) -> None:
         self._requests.clear()
-        body = compact(error_body(status, reason))
-        self.send(response(status, body, headers="connection: close\r\n"))
+        if not self._request:  # else it would land in the middle of an answer
+            body = compact(error_body(status, reason))
+            self.send(response(status, body, headers="connection: close\r\n"))
         self._close()
 
     def _reset(self) -> None:
@@ -187,3 +186,11 @@ class Connection(asyncio.Protocol):
     def _close(self) -> None:
         self._fd = -1
         self._transport.close()
+
+
+def _hasten(plain: socket.socket) -> None:
+    """Let every write leave at once."""
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_CONGESTION"):
+        with contextlib.suppress(OSError):  # a default such as BBR paces what is due now, and costs more per write
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")

@@ -116,8 +116,6 @@ class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The tokens after the reasoning are the arguments of a tool call (chat only)."""
     early_role: bool = False
     """Send head and role-only chunk at once instead of with the first token."""
-    usage: bool = True
-    """False: no usage even if it is asked for."""
     fault: FaultName | None = None
     after: Count | None = None
     seconds: Seconds | None = None

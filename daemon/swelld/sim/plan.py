@@ -90,7 +90,7 @@ def plan(body: bytes, header: bytes | None, chat: bool, options: SimOptions, num
         prompt_tokens=-(-len(prompt) // CHARACTERS_PER_TOKEN),
         model=asked.model or options.model,
         stream=asked.stream,
-        usage=wish.usage and (include_usage or not asked.stream),
+        usage=fault != "no_usage" and (include_usage or not asked.stream),
         tokens=limit if limit is not None and cut_short else tokens,
         finish="length" if cut_short else "stop",
         ttft=_given(wish.ttft, options.ttft),

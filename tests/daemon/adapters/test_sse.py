@@ -58,18 +58,25 @@ PARTS = st.one_of(
     ),
     st.binary(max_size=4),
 )
-STREAMS = st.lists(PARTS, max_size=30).map(b"".join)
+LINES = st.tuples(
+    st.sampled_from([b"data: a", b"data:b", b"data: ", b"data", b"event: x", b": note", b"", b"", b""]),
+    st.sampled_from([b"\n", b"\n", b"\r\n", b"\r"]),
+).map(b"".join)
+STREAMS = st.one_of(st.lists(PARTS, max_size=30).map(b"".join), st.lists(LINES, max_size=30).map(b"".join))
 CUTS = st.lists(st.integers(0, 200), max_size=12)
 
 
 @given(STREAMS, CUTS)
 @example(b"data: a\r", [])
 @example(b"data: a\r\n\r\ndata: b\n\n", [8, 9, 10])
-@example(b"data: a\n\ndata: b\n\n\ndata: c\n\n", [9])
+@example(b"data: a\r\ndata: b\r\n\r\n", [8, 17])  # a CRLF in two halves is one end of line
+@example(b"data: a\n\ndata: b\n\n\ndata: c\n\n", [9])  # from here on, what the short way must leave alone
 @example(b"data: a\n\ndata: b\ndata: c\n\n", [9])
-@example(b"data: a\n\n\xef\xbb\xbfdata: b\n\n", [9])
-@example(b"data: a\n\r\ndata: b\n\n", [9])
-@example(b"data: a\r\r\ndata: b\n\n", [9])
+@example(b"data: a\n\ndata: b\rdata: c\n\n", [9])
+@example(b"data: a\n\n\xef\xbb\xbfdata: b\n\n", [0, 9])
+@example(b"data: a\n\ndata: bdata: c\n\n", [9, 16])
+@example(b"data: a\n\ndata: b\ndata: c\n\n", [9, 17])
+@example(b"data: a\n\nevent: x\ndata: b\n\n", [9, 18])
 def test_any_split_gives_what_the_standard_says(stream: bytes, cuts: list[int]) -> None:
     assert read(stream, cuts) == reference(stream)
 
@@ -159,6 +166,14 @@ def test_an_event_beyond_the_cap_is_garbled(stream: bytes, step: int) -> None:
         feed_all(events, stream, step)
 
 
+@pytest.mark.parametrize("beyond", [b"data: " + b"x" * 101 + b"\n\n", b"data: 1\n\ndata: " + b"x" * 101 + b"\n\n"])
+def test_the_cap_holds_for_whole_events_too(beyond: bytes) -> None:
+    events = EventStream(max_event=100)
+    events.feed(b"data: first\n\n")
+    with pytest.raises(Garbled, match="larger than 100 bytes"):
+        events.feed(beyond)
+
+
 @pytest.mark.parametrize("step", [1, 7, 1000])
 def test_the_cap_is_for_one_event_and_its_lines_alone(step: int) -> None:
     events = EventStream(max_event=100)
@@ -175,6 +190,14 @@ def test_large_events_in_small_pieces_take_linear_time(lines: bytes) -> None:
     assert len(found) == 1
     assert found[0][1].endswith(b"end")
     assert time.process_time() - started < 5  # a quadratic way takes minutes
+
+
+def test_it_is_known_whether_any_event_came() -> None:
+    events = EventStream()
+    events.feed(b": ping\n\n")
+    assert not events.seen
+    events.feed(b"data: 1\n\n")
+    assert events.seen
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,6 @@ def odd_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def data() -> Path:
     return Path(__file__).parents[2] / "testdata" / "prompts"

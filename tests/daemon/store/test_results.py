@@ -95,7 +95,7 @@ def test_write_that_fails_leaves_the_old_file_and_no_litter(tmp_path: Path) -> N
     place = tmp_path / "result.json"
     place.mkdir()
     (place / "in-the-way").touch()
-    with pytest.raises(StoreError, match="cannot write .*result.json: .*; free some space or choose another place"):
+    with pytest.raises(StoreError, match=r"cannot write .*result\.json: .*; free some space or choose"):
         replace(place, b"{}")
     assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
 
@@ -112,7 +112,7 @@ def test_write_that_fails_leaves_the_old_file_and_no_litter(tmp_path: Path) -> N
         (b'{"stages":[]}', "names no schema"),
         (
             b'{"schema":"swelld.result/1","stages":[]}',
-            "does not follow swelld.result/1: .*missing required field `run`",
+            "does not follow .*: .*missing required field `run`",
         ),
     ],
 )

@@ -10,7 +10,21 @@ import msgspec
 import pytest
 
 from sample_results import empty_stage, goodput, open_stage, result, stage, statistics
-from swelld.analysis.verdict import verdict
+from swelld.analysis.verdict import LIMITS, verdict
+from swelld.result import (
+    Corrected,
+    ErrorCount,
+    Finding,
+    Goodput,
+    ObjectiveShare,
+    Requests,
+    Result,
+    RunInfo,
+    StageResult,
+    Statistics,
+    Tokens,
+    Validity,
+)
 from swelld.store.metadata import Metadata
 from swelld.store.schema import result_schema, schema_text
 from swelld_exporters.files import GapSummary, RequestLine
@@ -77,10 +91,43 @@ def test_schema_must_be_named() -> None:
         VALIDATOR.validate(written)
 
 
-def test_every_field_is_documented() -> None:
-    documented = set(re.findall(r"`([A-Za-z0-9_.<>]+)`", (DOCS / "result.md").read_text()))
-    structs = {name: set(found["properties"]) for name, found in result_schema()["$defs"].items()}
-    for kind in (Metadata, RequestLine, GapSummary):
-        structs[kind.__name__] = {field.encode_name for field in msgspec.structs.fields(kind)}
-    missing = {name: fields - documented for name, fields in structs.items() if fields - documented}
-    assert missing == {}
+@pytest.mark.parametrize(
+    ("kind", "heading"),
+    [
+        (Result, "Result"),
+        (RunInfo, "Run"),
+        (StageResult, "Stage"),
+        (Requests, "Requests"),
+        (Statistics, "Statistics"),
+        (Corrected, "Corrected"),
+        (Goodput, "Goodput"),
+        (ObjectiveShare, "Goodput"),
+        (Tokens, "Tokens"),
+        (ErrorCount, "Errors"),
+        (Validity, "Validity"),
+        (Finding, "Verdict"),
+        (Metadata, "metadata.json"),
+        (RequestLine, "requests.jsonl"),
+        (GapSummary, "requests.jsonl"),
+    ],
+)
+def test_every_field_is_documented_under_its_heading(kind: type[msgspec.Struct], heading: str) -> None:
+    sections = re.split(r"^## ", (DOCS / "result.md").read_text(), flags=re.MULTILINE)
+    section = next(section for section in sections if section.startswith(f"{heading}\n"))
+    documented = set(re.findall(r"`([a-z0-9_]+)`", section))
+    assert {field.encode_name for field in msgspec.structs.fields(kind)} - documented == set()
+
+
+def test_every_struct_of_the_result_is_among_those_documented() -> None:
+    assert set(result_schema()["$defs"]) == {
+        kind.__name__
+        for kind in (
+            *(Result, RunInfo, StageResult, Requests, Statistics, Corrected, Goodput, ObjectiveShare, Tokens),
+            *(ErrorCount, Validity, Finding),
+        )
+    }
+
+
+def test_every_subject_of_the_verdict_is_documented() -> None:
+    section = (DOCS / "result.md").read_text().partition("## Verdict\n")[2].partition("\n## ")[0]
+    assert [subject for subject in LIMITS if f"`{subject}`" not in section] == []

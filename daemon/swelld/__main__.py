@@ -1,0 +1,5 @@
+"""`python -m swelld`."""
+
+from swelld.cli import main
+
+main()

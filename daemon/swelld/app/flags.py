@@ -1,0 +1,243 @@
+"""The flags of `swelld run` as raw settings: a target or several, and one scenario, with the flag as their place."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from swelld.settings.tree import Path as Keys
+from swelld.settings.tree import Tree
+
+PRESETS: Final[dict[str, dict[str, Any]]] = {
+    "quick": {"concurrency": "1,5,10", "num_prompts": 50, "input_len": "128", "output_len": "64"},
+    "standard": {"concurrency": "1,10,50,100", "num_prompts": 200, "input_len": "256", "output_len": "128"},
+    "stress": {"concurrency": "10,50,100,200,500", "num_prompts": 500, "input_len": "512", "output_len": "256"},
+}
+SCENARIO: Final = "run"
+DEFAULT_REQUESTS: Final = 100
+DEFAULT_SECONDS: Final = 60
+
+
+class FlagError(ValueError):
+    """A flag that cannot be understood; the message names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flags:
+    """What `swelld run` was told besides a file; None: nothing."""
+
+    server: str | None = None
+    model: str | None = None
+    api: str | None = None
+    api_key: str | None = None
+    targets: list[str] = field(default_factory=list)
+    headers: list[str] = field(default_factory=list)
+    extra_body: str | None = None
+    stream: bool | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    insecure: bool = False
+    timeout: str | None = None
+    tokenizer: str | None = None
+    mode: str | None = None
+    preset: str | None = None
+    concurrency: str | None = None
+    qps: str | None = None
+    arrivals: str | None = None
+    burstiness: float | None = None
+    iterations: int | None = None
+    num_prompts: int | None = None
+    duration: str | None = None
+    warmup: int | None = None
+    ramp_up: str | None = None
+    max_in_flight: int | None = None
+    prompts: str | None = None
+    dataset: Path | None = None
+    input_len: str | None = None
+    output_len: str | None = None
+    goodput: str | None = None
+    seed: int | None = None
+    shards: str | None = None
+    results: Path | None = None
+
+
+class _Builder:
+    """Puts values at their paths and remembers which flag they came from."""
+
+    def __init__(self) -> None:
+        self.tree = Tree()
+
+    def put(self, path: Keys, value: Any, flag: str) -> None:
+        if value is None:
+            return
+        data = self.tree.data
+        for depth, key in enumerate(path[:-1]):
+            data = data.setdefault(str(key), {})
+            self.tree.places.setdefault(path[: depth + 1], flag)
+        data[str(path[-1])] = value
+        self.tree.places[path] = flag
+
+
+def as_tree(flags: Flags, *, alone: bool) -> Tree:
+    """Raw settings of the flags; `alone` (no file) fills in the rest of a scenario. FlagError names a bad flag."""
+    build = _Builder()
+    names = _put_targets(flags, build.put, alone=alone)
+    for name in names:
+        _put_common(flags, name, build.put)
+    build.put(("seed",), flags.seed, "--seed")
+    build.put(("shards",), flags.shards, "--shards")
+    build.put(("store", "dir"), str(flags.results) if flags.results else None, "--results-dir")
+    if alone:
+        _put_scenario(_with_preset(flags), build.put)
+    return build.tree
+
+
+Put = Callable[[Keys, Any, str], None]
+
+
+def _put_targets(flags: Flags, put: Put, *, alone: bool) -> list[str]:
+    names = []
+    if flags.server is not None:
+        name = flags.model.rsplit("/", 1)[-1] if flags.model else "main"
+        name = "".join(c if c.isalnum() or c in "_.-" else "-" for c in name)[:63].lstrip("_.-") or "main"
+        put(("targets", name, "url"), flags.server, "--server")
+        names.append(name)
+    for text in flags.targets:
+        name, equals, rest = text.partition("=")
+        if not equals:
+            if alone:
+                raise FlagError(f"--target {text}: write NAME=URL[,model=MODEL][,api=API][,weight=0.3]")
+            continue
+        url, *more = rest.split(",")
+        put(("targets", name, "url"), url, "--target")
+        for part in more:
+            key, _, value = part.partition("=")
+            if key not in ("model", "api", "weight"):
+                raise FlagError(f"--target {text}: {key!r} is not known; use model=, api= or weight=")
+            if key != "weight":
+                put(("targets", name, key), value, "--target")
+        names.append(name)
+    if alone and not names:
+        raise FlagError("no target: give --server URL --model NAME, or --target NAME=URL, or --config FILE")
+    return names
+
+
+def _put_common(flags: Flags, name: str, put: Put) -> None:
+    at = ("targets", name)
+    put((*at, "model"), flags.model, "--model")
+    put((*at, "api"), flags.api, "--api")
+    put((*at, "api_key"), flags.api_key, "--api-key")
+    put((*at, "stream"), flags.stream, "--stream/--no-stream")
+    put((*at, "max_tokens"), flags.max_tokens, "--max-tokens")
+    put((*at, "temperature"), flags.temperature, "--temperature")
+    put((*at, "tokenizer"), flags.tokenizer, "--tokenizer")
+    put((*at, "timeouts", "total"), flags.timeout, "--timeout")
+    put((*at, "tls", "verify"), False if flags.insecure else None, "--insecure")
+    for header in flags.headers:
+        key, colon, value = header.partition(":")
+        if not colon:
+            raise FlagError(f"--header {header}: write NAME: VALUE")
+        put((*at, "headers", key.strip()), value.strip(), "--header")
+    if flags.extra_body is not None:
+        put((*at, "extra_body"), _json_object(flags.extra_body), "--extra-body")
+
+
+def _with_preset(flags: Flags) -> Flags:
+    """What a preset sets and no flag does."""
+    from dataclasses import asdict
+
+    preset = flags.preset
+    if preset is None and not (flags.concurrency or flags.qps or flags.mode or flags.iterations):
+        preset = "quick"
+    if preset is None:
+        return flags
+    if preset not in PRESETS:
+        raise FlagError(f"--preset {preset}: use one of {', '.join(PRESETS)}")
+    given = {name: value for name, value in asdict(flags).items() if value is not None}
+    defaults = PRESETS[preset]
+    if flags.qps or flags.mode or flags.iterations:
+        defaults = {name: value for name, value in defaults.items() if name != "concurrency"}
+    return Flags(**(defaults | given))
+
+
+def _put_scenario(flags: Flags, put: Put) -> None:
+    at = ("scenarios", SCENARIO)
+    _put_load(flags, put)
+    weights = {t.partition("=")[0]: part for t in flags.targets for part in t.split(",") if part.startswith("weight=")}
+    if weights:
+        shares = [{"target": name, "weight": part.partition("=")[2]} for name, part in weights.items()]
+        put((*at, "targets"), shares, "--target")
+    put((*at, "warmup", "requests"), flags.warmup, "--warmup")
+    put((*at, "max_in_flight"), flags.max_in_flight, "--max-in-flight")
+    _put_prompts(flags, put)
+    for name, milliseconds in _goodput(flags.goodput):
+        put((*at, "objectives", name), f"{milliseconds}ms", "--goodput")
+
+
+def _put_load(flags: Flags, put: Put) -> None:
+    at = ("scenarios", SCENARIO)
+    sequential = flags.mode == "sequential" or flags.iterations is not None
+    if flags.mode not in (None, "sequential", "concurrent"):
+        raise FlagError(f"--mode {flags.mode}: use sequential or concurrent")
+    if sum((sequential, flags.qps is not None, flags.concurrency is not None)) > 1:
+        raise FlagError("give one of --concurrency, --qps and --mode sequential")
+    put((*at, "requests"), flags.num_prompts, "--num-prompts")
+    put((*at, "duration"), flags.duration, "--duration")
+    unbounded = flags.num_prompts is None and flags.duration is None
+    if sequential:
+        put((*at, "load", "iterations"), flags.iterations or 1, "--iterations")
+        if flags.prompts is None and flags.dataset is None and unbounded:
+            put((*at, "prompts", "kind"), "suite", "--mode")
+    elif flags.qps is not None:
+        put((*at, "load", "rate"), flags.qps, "--qps")
+        put((*at, "load", "arrivals"), flags.arrivals, "--arrivals")
+        put((*at, "load", "burstiness"), flags.burstiness, "--burstiness")
+        put((*at, "duration"), DEFAULT_SECONDS if unbounded else None, "--duration")
+    else:
+        put((*at, "load", "concurrency"), flags.concurrency, "--concurrency")
+        put((*at, "load", "ramp_up"), flags.ramp_up, "--ramp-up")
+        put((*at, "requests"), DEFAULT_REQUESTS if unbounded else None, "--num-prompts")
+
+
+def _put_prompts(flags: Flags, put: Put) -> None:
+    at = ("scenarios", SCENARIO, "prompts")
+    if flags.dataset is not None:
+        from swelld.prompts.detect import source_for_file
+
+        try:
+            source = source_for_file(flags.dataset)
+        except (ValueError, OSError) as error:
+            raise FlagError(f"--dataset: {error}") from None
+        for name, value in (source.model_dump(exclude_defaults=True) | {"kind": source.kind}).items():
+            put((*at, name), str(value), "--dataset")
+        return
+    put((*at, "kind"), flags.prompts, "--prompts")
+    if flags.input_len or flags.output_len:
+        put((*at, "kind"), "synthetic", "--input-len")
+        put((*at, "input_tokens"), flags.input_len, "--input-len")
+        put((*at, "output_tokens"), flags.output_len, "--output-len")
+
+
+def _goodput(text: str | None) -> list[tuple[str, float]]:
+    """(threshold, milliseconds) of `ttft:500,tpot:50`."""
+    found = []
+    for part in (text or "").split(","):
+        name, _, value = part.strip().partition(":")
+        if not name:
+            continue
+        try:
+            found.append((name, float(value)))
+        except ValueError:
+            raise FlagError(f"--goodput {text}: write NAME:MILLISECONDS, e.g. ttft:500,tpot:50,e2e:5000") from None
+    return found
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise FlagError(f"--extra-body: no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise FlagError('--extra-body: write a JSON object, e.g. {"ignore_eos": true}')
+    return found

@@ -1,0 +1,170 @@
+"""The command line: arguments only; what they do is in `swelld.app`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+app = typer.Typer(
+    name="swelld",
+    help="Puts load on LLM inference servers and tells the truth about what came back.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+TARGETS, LOAD, PROMPTS, OUTPUT = "What to load", "How", "What to ask", "What comes of it"
+BAD_INPUT = 2
+
+
+def _option(name: str, text: str, panel: str) -> Any:
+    return typer.Option(*name.split(), help=text, rich_help_panel=panel, show_default=False)
+
+
+@app.command()
+def run(
+    config: Annotated[Path | None, _option("--config -c", "Scenarios of this YAML file; flags go over it.", TARGETS)] = None,
+    scenario: Annotated[list[str] | None, _option("--scenario", "Only this scenario of the file; repeatable.", TARGETS)] = None,
+    server: Annotated[str | None, _option("--server -s", "URL with or without /v1, or the full endpoint.", TARGETS)] = None,
+    model: Annotated[str | None, _option("--model -m", "The model's name.", TARGETS)] = None,
+    api: Annotated[str | None, _option("--api", "openai_chat (default), openai_completions or llamacpp.", TARGETS)] = None,
+    api_key: Annotated[str | None, _option("--api-key", "Sent as a bearer token; never printed.", TARGETS)] = None,
+    target: Annotated[list[str] | None, _option("--target -t", "NAME=URL[,model=M][,api=A][,weight=0.3]; repeatable. With --config: a target's name.", TARGETS)] = None,
+    header: Annotated[list[str] | None, _option("--header -H", "NAME: VALUE, with every request; repeatable.", TARGETS)] = None,
+    extra_body: Annotated[str | None, _option("--extra-body", 'JSON merged into every request, e.g. {"ignore_eos": true}.', TARGETS)] = None,
+    stream: Annotated[bool | None, _option("--stream/--no-stream", "Stream the answers (default).", TARGETS)] = None,
+    insecure: Annotated[bool, _option("--insecure", "Accept any TLS certificate. For test systems only.", TARGETS)] = False,
+    timeout: Annotated[str | None, _option("--timeout", "Longest time of a request, e.g. 10m.", TARGETS)] = None,
+    list_targets: Annotated[bool, _option("--list-targets", "Show the targets and stop.", TARGETS)] = False,
+    preset: Annotated[str | None, _option("--preset", "quick, standard or stress.", LOAD)] = None,
+    concurrency: Annotated[str | None, _option("--concurrency", "Requests at a time, one stage each: 1,10,50.", LOAD)] = None,
+    qps: Annotated[str | None, _option("--qps --rate", "Requests per second, one stage each: 1,5,10 or 600/min or 1..20.", LOAD)] = None,
+    arrivals: Annotated[str | None, _option("--arrivals", "constant (default), poisson or gamma.", LOAD)] = None,
+    burstiness: Annotated[float | None, _option("--burstiness", "Of gamma arrivals: below 1 is burstier than Poisson.", LOAD)] = None,
+    mode: Annotated[str | None, _option("--mode", "sequential: one request at a time.", LOAD)] = None,
+    iterations: Annotated[int | None, _option("--iterations", "How often each prompt is asked, one at a time.", LOAD)] = None,
+    num_prompts: Annotated[int | None, _option("--num-prompts -n", "Requests of each stage.", LOAD)] = None,
+    duration: Annotated[str | None, _option("--duration -d", "Time of each stage: 60, 90s, 2m.", LOAD)] = None,
+    warmup: Annotated[int | None, _option("--warmup", "Requests before the measured window.", LOAD)] = None,
+    ramp_up: Annotated[str | None, _option("--ramp-up", "Time over which users start.", LOAD)] = None,
+    max_in_flight: Annotated[int | None, _option("--max-in-flight", "With --qps: arrivals beyond it are dropped and counted.", LOAD)] = None,
+    shards: Annotated[str | None, _option("--shards", "Load processes: auto (default), a number or inline.", LOAD)] = None,
+    seed: Annotated[int | None, _option("--seed", "Same seed, same prompts and arrivals.", LOAD)] = None,
+    prompts: Annotated[str | None, _option("--prompts", "synthetic (default) or suite (18 curated prompts).", PROMPTS)] = None,
+    dataset: Annotated[Path | None, _option("--dataset", "Prompts from a file: conversations, ShareGPT, JSONL, CSV, text.", PROMPTS)] = None,
+    input_len: Annotated[str | None, _option("--input-len", "Tokens of a synthetic prompt.", PROMPTS)] = None,
+    output_len: Annotated[str | None, _option("--output-len", "Tokens asked for with a synthetic prompt.", PROMPTS)] = None,
+    max_tokens: Annotated[int | None, _option("--max-tokens", "Longest answer where the prompt sets none.", PROMPTS)] = None,
+    temperature: Annotated[float | None, _option("--temperature", "Sampling temperature.", PROMPTS)] = None,
+    tokenizer: Annotated[str | None, _option("--tokenizer", "cl100k_base, o200k_base or a tokenizer.json, to count and check output tokens.", PROMPTS)] = None,
+    goodput: Annotated[str | None, _option("--goodput", "Objectives in ms: ttft:500,tpot:50,e2e:5000.", OUTPUT)] = None,
+    percentiles: Annotated[str | None, _option("--percentiles", "In the tables: 50,95,99.", OUTPUT)] = None,
+    output: Annotated[Path | None, _option("--output -o", "Write the result to this file, too.", OUTPUT)] = None,
+    results_dir: Annotated[Path | None, _option("--results-dir", "Where every run is kept (default: results).", OUTPUT)] = None,
+    save: Annotated[bool, typer.Option("--save/--no-save", help="Keep the run below the results directory.", rich_help_panel=OUTPUT)] = True,
+    fail_on_slo: Annotated[bool, _option("--fail-on-slo", "Exit with 1 if an objective was missed.", OUTPUT)] = False,
+) -> None:  # fmt: skip
+    """Run scenarios now and report: from flags alone, or from a file."""
+    from swelld.app import commands
+    from swelld.app.flags import Flags
+
+    flags = Flags(
+        server=server, model=model, api=api, api_key=api_key, targets=target or [], headers=header or [],
+        extra_body=extra_body, stream=stream, max_tokens=max_tokens, temperature=temperature, insecure=insecure,
+        timeout=timeout, tokenizer=tokenizer, mode=mode, preset=preset, concurrency=concurrency, qps=qps,
+        arrivals=arrivals, burstiness=burstiness, iterations=iterations, num_prompts=num_prompts, duration=duration,
+        warmup=warmup, ramp_up=ramp_up, max_in_flight=max_in_flight, prompts=prompts, dataset=dataset,
+        input_len=input_len, output_len=output_len, goodput=goodput, seed=seed, shards=shards, results=results_dir,
+    )  # fmt: skip
+    with _bad_input():
+        settings = commands.settings_of(config, flags, save=save)
+        if list_targets:
+            commands.list_targets(settings)
+            return
+        chosen = commands.choose(settings, scenario or [], [t for t in target or [] if "=" not in t])
+        code = commands.run(chosen, output, commands.percentiles_of(percentiles), fail_on_slo=fail_on_slo)
+    raise typer.Exit(code)
+
+
+@app.command()
+def daemon(
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="YAML file; without it everything comes from SWELLD_* variables.")] = None,
+) -> None:  # fmt: skip
+    """Run the scenarios of a file or of the environment for as long as it lives; serve /metrics."""
+    from swelld.app import commands
+
+    with _bad_input():
+        commands.daemon(config)
+
+
+@app.command()
+def check(
+    config: Annotated[Path | None, typer.Argument(help="YAML file; the environment goes over it.")] = None,
+) -> None:
+    """Validate a configuration and print what it comes to, secrets redacted."""
+    from swelld.app import commands
+
+    with _bad_input():
+        commands.check(config)
+
+
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def sim(context: typer.Context) -> None:
+    """A simulated LLM server that knows the truth about its own timing; `swelld sim --help` shows its options."""
+    from swelld.sim.__main__ import main as simulate
+
+    raise typer.Exit(simulate(context.args))
+
+
+@app.command()
+def demo(
+    stay: Annotated[bool, typer.Option("--stay/--exit", help="Stay up after the result, until Ctrl-C.")] = True,
+    listen: Annotated[str, typer.Option(help="HOST:PORT of /metrics and the API.")] = "127.0.0.1:9464",
+) -> None:
+    """Show the whole thing: simulator, daemon, a scenario with live progress, its result, and where to look next."""
+    from swelld.app import demo as show
+
+    with _bad_input():
+        raise typer.Exit(show.run(listen, stay=stay))
+
+
+@app.command()
+def info() -> None:
+    """What this installation can do, and what this machine lets it."""
+    from swelld.app import commands
+
+    commands.info()
+
+
+class _bad_input:  # noqa: N801 - reads as the block it opens
+    """Whatever the user can mend ends with its message and exit code 2, without a traceback."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if error is None:
+            return
+        from swelld.app.commands import MENDABLE
+
+        if isinstance(error, MENDABLE):
+            _refuse(error)
+
+
+def _refuse(error: BaseException) -> NoReturn:
+    typer.echo(f"swelld: {error}", err=True)
+    raise typer.Exit(BAD_INPUT) from None
+
+
+def main() -> None:
+    """Entry point of the `swelld` command."""
+    app()
+
+
+if __name__ == "__main__":
+    sys.exit(app())

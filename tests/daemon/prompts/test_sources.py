@@ -1,0 +1,43 @@
+"""What holds for prompt sources of every kind."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import TypeAdapter
+
+from swelld.prompts.base import PromptSource
+from swelld.prompts.datasets import Conversations, Csv, JsonLines, ShareGpt, Text
+from swelld.prompts.inline import Inline
+from swelld.prompts.lengths import Lognormal
+from swelld.prompts.suite import Suite
+from swelld.prompts.synthetic import Groups, Synthetic
+
+FILE = Path("prompts")
+SOURCES: dict[str, PromptSource] = {
+    "synthetic": Synthetic(input_tokens=Lognormal(median=200, sigma=1), groups=Groups(count=2, tokens=64)),
+    "suite": Suite(lengths=("short",), categories=("math", "coding")),
+    "inline": Inline(prompts=("Say yes.",)),
+    "conversations": Conversations(file=FILE, on_error="skip"),
+    "sharegpt": ShareGpt(file=FILE, turn="last"),
+    "jsonl": JsonLines(file=FILE, limit=5),
+    "csv": Csv(file=FILE, column="question"),
+    "text": Text(file=FILE, unit="paragraph", order="shuffled"),
+}
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_a_source_is_printed_and_read_back(kind: str) -> None:
+    source = SOURCES[kind]
+    adapter = TypeAdapter[PromptSource](type(source))
+    printed = adapter.dump_json(source)
+    assert f'"kind":"{kind}"' in printed.decode()
+    assert adapter.validate_json(printed) == source
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_every_field_is_described(kind: str) -> None:
+    schema = TypeAdapter(type(SOURCES[kind])).json_schema()
+    models = [schema, *schema.get("$defs", {}).values()]
+    fields = {name: field.get("description") for model in models for name, field in model.get("properties", {}).items()}
+    assert len(fields) >= 3
+    assert [name for name, description in fields.items() if not description] == []

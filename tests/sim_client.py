@@ -90,6 +90,16 @@ class Peer:
             self._chunked(reply)
         return reply
 
+    def rest(self) -> tuple[bytes, OSError | None]:
+        """What still comes, and the error (a reset, a time-out) that ends it; None after a clean end."""
+        got = b""
+        try:
+            while data := self.socket.recv(65536):
+                got += data
+        except OSError as error:
+            return got, error
+        return got, None
+
     def _chunked(self, reply: Reply) -> None:
         while head := self.file.readline():
             size = int(head, 16)

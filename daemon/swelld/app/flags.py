@@ -213,10 +213,11 @@ def _put_prompts(flags: Flags, put: Put) -> None:
             put((*at, name), str(value), "--dataset")
         return
     put((*at, "kind"), flags.prompts, "--prompts")
-    if flags.input_len or flags.output_len:
-        put((*at, "kind"), "synthetic", "--input-len")
-        put((*at, "input_tokens"), flags.input_len, "--input-len")
-        put((*at, "output_tokens"), flags.output_len, "--output-len")
+    if flags.prompts not in (None, "synthetic"):
+        return
+    put((*at, "kind"), "synthetic", "--prompts")
+    put((*at, "input_tokens"), flags.input_len, "--input-len")
+    put((*at, "output_tokens"), flags.output_len or flags.max_tokens, "--output-len")
 
 
 def _goodput(text: str | None) -> list[tuple[str, float]]:

@@ -67,4 +67,5 @@ async def run_scenarios(
 async def _look(run: Run, watch: Callable[[Progress], None]) -> None:
     while True:
         await asyncio.sleep(LOOK_SECONDS)
-        watch(run.progress())
+        if run.state != "pending":
+            watch(run.progress())

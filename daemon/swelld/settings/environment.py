@@ -111,5 +111,5 @@ def _unknown(name: str, root: Any) -> str:
     near = nearest(name[len(PREFIX) :], known)
     begin = ", ".join(PREFIX + key.upper() for key in (*SHORT_FORMS, *fields(root)))
     return f"{name}: there is no such setting; " + (
-        f"did you mean {PREFIX}{near}?" if near else f"they begin with {begin}"
+        f"did you mean {PREFIX}{near}?" if near else f"settings begin with {begin}"
     )

@@ -48,9 +48,17 @@ def read_file(path: FilePath) -> Tree:
 
 def parse(text: str, name: str) -> Tree:
     """The same for a text; `name` stands for the file in messages."""
-    loader = _Loader(text)
+    node = _composed(text, name)
+    reader = _Reader(name)
+    data = reader.value(node, ()) if node is not None else None
+    if node is not None and data is not None and not isinstance(data, dict):
+        raise Unreadable(f"{name}:{node.start_mark.line + 1}: is no mapping; begin with `targets:`")
+    return _written_out(reader.tree(data or {}))
+
+
+def _composed(text: str, name: str) -> yaml.Node | None:
     try:
-        node = loader.get_single_node()
+        return _Loader(text).get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reason = ", ".join(filter(None, (error.context, error.problem)))
@@ -58,13 +66,8 @@ def parse(text: str, name: str) -> Tree:
         raise Unreadable(f"{name}:{mark.line + 1 if mark else 1}: is not YAML: {reason}{remedy}") from None
     except yaml.YAMLError:
         raise Unreadable(f"{name}: is not YAML: it holds characters that are not allowed there") from None
-    finally:
-        loader.dispose()
-    reader = _Reader(name)
-    data = reader.value(node, ()) if node is not None else None
-    if node is not None and data is not None and not isinstance(data, dict):
-        raise Unreadable(f"{name}:{node.start_mark.line + 1}: is no mapping; begin with `targets:`")
-    return _written_out(reader.tree(data or {}))
+    except RecursionError:
+        raise Unreadable(f"{name}: is nested too deeply; no setting needs that") from None
 
 
 class _Reader:

@@ -17,18 +17,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = vars(parser.parse_args(arguments))
     until_stdin_closes = given.pop("until_stdin_closes")
     try:
-        values = msgspec.json.decode(given.pop("options") or "{}", type=dict[str, Any])
-        values |= {name: value for name, value in given.items() if value is not None}
-        if isinstance(values.get("faults"), str):
-            values["faults"] = msgspec.json.decode(values["faults"])
-        options = msgspec.convert(values, SimOptions, strict=False).verified()
-    except (msgspec.DecodeError, ValueError) as error:
+        options = _options(given)
+    except ValueError as error:  # msgspec's errors are among them
         parser.error(str(error))
     try:
         run(options, lambda url: print(url, flush=True), until_stdin_closes)
     except OSError as error:
         parser.exit(1, f"cannot listen: {error}\n")
     return 0
+
+
+def _options(given: dict[str, str | None]) -> SimOptions:
+    values: dict[str, Any] = _json("options", given.pop("options") or "{}")
+    values |= {name: value for name, value in given.items() if value is not None}
+    if isinstance(values.get("faults"), str):
+        values["faults"] = _json("faults", values["faults"])
+    return msgspec.convert(values, SimOptions, strict=False).verified()
+
+
+def _json(flag: str, text: str) -> Any:
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise ValueError(f"--{flag} takes a JSON object: {error}") from None
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -164,24 +164,21 @@ class Capacity:
     requests_per_second: float
     output_tokens_per_second: float
     sequences: float
-    """Mean sequences in the batch at that rate."""
+    """Mean sequences in a step at that rate."""
 
 
 def capacity(options: SimOptions, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> Capacity:
     """The theoretical limit for requests of these lengths, `cached_tokens` of each prompt found in the prefix cache.
 
-    A request passes through `steps` steps with `prefill` prompt tokens computed. With B sequences in the batch N
-    requests need N * steps / B steps, or more if the token budget of a step is what binds; the cost of a step gives
-    the time. Where the KV cache binds, B is what fits on average: preemption makes the truth a little worse.
+    A request takes part in `turns` steps and has `computed` tokens computed. With room for B sequences it costs
+    turns / B steps, or more if what binds is the token budget of a step; the costs of a step give the time. Where the
+    KV cache binds, B is what fits on average: preemption makes the truth a little worse.
     """
     prefill = input_tokens - cached_tokens
-    steps = -(-prefill // options.max_batched_tokens) + output_tokens - 1
-    blocks = (input_tokens + output_tokens / 2) / options.block_size
-    sequences = min(float(options.max_num_seqs), options.kv_blocks / blocks)
+    turns = -(-prefill // options.max_batched_tokens) + output_tokens - 1
     computed = prefill + output_tokens - 1
-    steps_per_request = max(steps / sequences, computed / options.max_batched_tokens)
-    seconds = (
-        steps_per_request * (options.step_base + options.step_per_sequence * sequences)
-        + options.step_per_prefill_token * prefill
-    )
-    return Capacity(1 / seconds, output_tokens / seconds, sequences)
+    blocks = (input_tokens + output_tokens / 2) / options.block_size
+    room = min(float(options.max_num_seqs), options.kv_blocks / blocks)
+    steps = max(turns / room, computed / options.max_batched_tokens)
+    seconds = options.step_base * steps + options.step_per_sequence * turns + options.step_per_prefill_token * prefill
+    return Capacity(1 / seconds, output_tokens / seconds, turns / steps)

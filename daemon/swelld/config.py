@@ -48,7 +48,7 @@ class Config(BaseModel):
     """Strict and frozen: an unknown key is an error, every field is described by the docstring below it."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True, allow_inf_nan=False
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from swelld.analysis.verdict import missed_objective
 from swelld.app.flags import FlagError, Flags, as_tree
-from swelld.app.logs import configure
+from swelld.app.logs import configure, configure_plain
 from swelld.hub.run import RunFailed
 from swelld.settings import ConfigError, Settings, effective, load_settings
 from swelld.store.files import StoreError
@@ -72,7 +72,7 @@ def run(settings: Settings, output: Path | None, percentiles: Sequence[float], *
 
     if output is not None:
         check_output(output)
-    configure("warning" if settings.log.level == "info" else settings.log.level, settings.log.format)
+    configure_plain("warning" if settings.log.level == "info" else settings.log.level)
     warn_of_proxies()
     with LiveReport() as live:
         finished = uvloop.run(run_scenarios(settings, list(settings.scenarios), live.update, sys.argv, percentiles))

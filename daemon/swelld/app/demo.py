@@ -11,7 +11,7 @@ import uvloop
 from rich.console import Console
 
 from swelld.app.daemon import Daemon
-from swelld.app.logs import configure
+from swelld.app.logs import configure_plain
 from swelld.app.signals import stopping
 from swelld.report.progress import LiveReport
 from swelld.report.tables import ResultReport
@@ -43,7 +43,7 @@ SCENARIOS: Final[dict[str, Any]] = {
 
 def run(listen: str, *, stay: bool) -> int:
     """Until Ctrl-C, or with `stay` off until the result is there."""
-    configure("warning", "auto")
+    configure_plain("warning")
     console = Console()
     with tempfile.TemporaryDirectory(prefix="swelld-demo-") as folder, simulated(SERVER) as url:
         console.print(f"[bold]A simulated LLM server[/] listens on {url}")

@@ -1,6 +1,8 @@
-"""One HTTP/1.1 connection: every read is stamped before a byte of it is parsed."""
+"""One HTTP/1.1 connection: every read is stamped before a byte of it, or of any other read, is parsed."""
 
 import asyncio
+import contextlib
+import os
 from collections.abc import Callable
 from typing import Protocol, cast
 
@@ -30,13 +32,44 @@ class Receiver(Protocol):
         """A reused connection turned out to be closed before the first byte of the answer."""
 
 
+class Inbox:
+    """Stamped reads that wait to be parsed.
+
+    The event loop hands over everything that has arrived, connection by connection, before it comes to what was
+    scheduled meanwhile. So a burst of reads is stamped within some microseconds each, however long its parsing takes.
+    """
+
+    __slots__ = ("_loop", "_reads")
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._reads: list[tuple[Connection, bytes, float]] = []
+
+    def put(self, connection: "Connection", data: bytes, moment: float) -> None:
+        """Called with every read, and nothing is done here that could be done later."""
+        if not self._reads:
+            self._loop.call_soon(self.empty)
+        self._reads.append((connection, data, moment))
+
+    def empty(self) -> None:
+        """Parse everything that has been read."""
+        reads, self._reads = self._reads, []
+        for connection, data, moment in reads:
+            connection.parse(data, moment)
+
+
 class Connection(asyncio.Protocol):
     """Carries at most one exchange at a time; gives itself back through `on_idle` when an answer is complete."""
 
-    __slots__ = ("_answering", "_framed", "_parser", "_status", "_uses", "last_read", "on_idle", "on_lost", "receiver",
-                 "transport")  # fmt: skip
+    __slots__ = ("_answering", "_fd", "_framed", "_inbox", "_moment", "_parser", "_status", "_uses", "last_read",
+                 "on_idle", "on_lost", "receiver", "transport")  # fmt: skip
 
-    def __init__(self, on_idle: Callable[["Connection"], None], on_lost: Callable[["Connection"], None]) -> None:
+    def __init__(
+        self, inbox: Inbox, on_idle: Callable[["Connection"], None], on_lost: Callable[["Connection"], None]
+    ) -> None:
+        self._inbox = inbox
+        self._fd: int | None = None
+        self._moment = 0.0
         self.on_idle = on_idle
         self.on_lost = on_lost
         self.receiver: Receiver | None = None
@@ -49,6 +82,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
+        if transport.get_extra_info("ssl_object") is None:
+            self._fd = transport.get_extra_info("socket").fileno()
 
     @property
     def usable(self) -> bool:
@@ -56,13 +91,22 @@ class Connection(asyncio.Protocol):
         return self.receiver is None and not self.transport.is_closing()
 
     def send(self, request: bytes, receiver: Receiver) -> float:
-        """Begin an exchange; the moment its bytes were handed to the system."""
+        """Begin an exchange; the moment its bytes were handed to the system.
+
+        The transport would write at the end of the loop's turn, after everything else that is ready: the request goes
+        straight to the socket instead, on which nothing else is waiting to be written.
+        """
         self.receiver = receiver
         self._uses += 1
         self._answering = self._framed = False
-        self.last_read = now()
-        self.transport.write(request)
-        return now()
+        written = 0
+        if self._fd is not None:
+            with contextlib.suppress(OSError):  # full or broken: the transport finds out which
+                written = os.write(self._fd, request)
+        moment = self.last_read = now()
+        if written < len(request):
+            self.transport.write(request[written:])
+        return moment
 
     def abort(self) -> None:
         """Close at once; the receiver hears nothing more."""
@@ -70,7 +114,13 @@ class Connection(asyncio.Protocol):
         self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        self.last_read = now()
+        moment = now()
+        self.last_read = moment
+        self._inbox.put(self, data, moment)
+
+    def parse(self, data: bytes, moment: float) -> None:
+        """Bytes that were read at `moment`."""
+        self._moment = moment
         self._answering = True
         try:
             self._parser.feed_data(data)
@@ -78,12 +128,13 @@ class Connection(asyncio.Protocol):
             self._fail(Failure(Outcome.GARBLED, ErrorType.PROTOCOL, f"not HTTP: {error}: {data[:60]!r}"))
 
     def connection_lost(self, error: Exception | None) -> None:
+        self._inbox.empty()
         receiver, self.receiver = self.receiver, None
         if receiver is not None:
             if not self._answering and self._uses > 1:
                 receiver.stale()
             elif self._status and not self._framed and error is None:
-                receiver.complete(self.last_read)
+                receiver.complete(self._moment)
             else:
                 where = "in the middle of the answer" if self._answering else "before it answered"
                 how = f" ({error})" if error else ""
@@ -110,7 +161,7 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, data: bytes) -> None:
         if self.receiver is not None:
-            self.receiver.body(data, self.last_read)
+            self.receiver.body(data, self._moment)
 
     def on_message_complete(self) -> None:
         receiver = self.receiver
@@ -122,7 +173,7 @@ class Connection(asyncio.Protocol):
             self.on_idle(self)
         else:
             self.transport.close()
-        receiver.complete(self.last_read)
+        receiver.complete(self._moment)
 
     def _fail(self, failure: Failure) -> None:
         receiver = self.receiver

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import random
+from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
@@ -14,6 +15,12 @@ from swelld.load.arrivals import arrivals, pick, share
 from swelld.load.stage import ClosedStage, OpenStage
 from swelld.prompts.base import PromptSet
 
+AHEAD = 512
+"""Requests that are kept ready, at most one for each user."""
+AHEAD_AT_ONCE = 4
+"""How many are made ready in one go: some 0.2 ms."""
+AHEAD_SECONDS = 0.001
+"""Between two such goes."""
 WARMUP_PROMPTS = 1_000_000_007
 """Warm-up asks other prompts than the window, lest it fill the server's prefix cache for it."""
 
@@ -116,9 +123,35 @@ class ClosedLoad(_Load):
         self._warmups_left = share(stage.warmup_requests, self._part, crews) if self._users else 0
         self._left = None if stage.requests is None else share(stage.requests, self._part, crews)
         self._window = asyncio.Event()
+        self._ahead: deque[tuple[int, Client, Request]] = deque()
+        self._wanted = asyncio.Event()
 
     async def _offer(self) -> None:
+        filling = asyncio.create_task(self._fill())
+        try:
+            await self._let_users_ask()
+        finally:
+            filling.cancel()
+
+    async def _fill(self) -> None:
+        """Keep requests ready, a few at a time, so that encoding them never holds up a read or a send."""
+        while True:
+            for _ in range(AHEAD_AT_ONCE):
+                if len(self._ahead) < min(len(self._users), AHEAD):
+                    self._ahead.append(self._next())
+            if len(self._ahead) >= min(len(self._users), AHEAD):
+                self._wanted.clear()
+                await self._wanted.wait()
+            await asyncio.sleep(AHEAD_SECONDS)
+
+    def _next(self) -> tuple[int, Client, Request]:
+        number = next(self._numbers)
+        return number, *self._prepare(number, warmup=False, repeat=self._stage.repeat)
+
+    async def _let_users_ask(self) -> None:
         stage = self._stage
+        for _ in range(min(len(self._users), AHEAD)):
+            self._ahead.append(self._next())
         for user in self._users:
             self._begin(self._user(user, self._order.start + stage.ramp_up * user / stage.users))
         users = asyncio.gather(*self._live, return_exceptions=True)
@@ -147,8 +180,12 @@ class ClosedLoad(_Load):
                 if self._left == 0:
                     return
                 self._left -= 1
-            number = next(self._warmups if warmup else self._numbers)
-            client, request = self._prepare(number, warmup=warmup, repeat=self._stage.repeat)
+            if warmup:
+                number = next(self._warmups)
+                client, request = self._prepare(number, warmup=True)
+            else:
+                number, client, request = self._ahead.popleft() if self._ahead else self._next()
+                self._wanted.set()
             await client.exchange(request, Ticket(stage=self._order.number, index=number, warmup=warmup))
             if self._stage.think_time:
                 await self._stopped_before(now() + think.expovariate(1 / self._stage.think_time))

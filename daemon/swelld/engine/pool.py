@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from swelld.clock import now
 from swelld.engine import failure
 from swelld.engine.addresses import Addresses
-from swelld.engine.connection import Connection
+from swelld.engine.connection import Connection, Inbox
 from swelld.engine.target import TLS, Target
 
 
@@ -22,6 +22,7 @@ class Pool:
         self._timeout = target.timeouts.connect
         self._tls = tls_context(target.tls) if self.addresses.secure else None
         self._server_name = target.tls.server_name
+        self._inbox = Inbox()
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
         self._opening = 0
@@ -94,7 +95,7 @@ class Pool:
         return connection, now() - start
 
     def _new(self) -> Connection:
-        return Connection(self._on_idle, self._on_lost)
+        return Connection(self._inbox, self._on_idle, self._on_lost)
 
     def _on_idle(self, connection: Connection) -> None:
         self._idle.append(connection)

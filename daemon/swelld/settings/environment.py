@@ -68,6 +68,8 @@ def _at(root: Any, path: Path) -> Any | None:
 
 
 def _decoded(value: str, annotation: Any) -> Any:
+    if any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise ValueError("is not UTF-8; set it anew in a UTF-8 terminal")
     bases = [flat(branch)[0] for branch in members(annotation).values()]
     if Any in bases:
         return _json(value, otherwise=value)
@@ -81,7 +83,9 @@ def _decoded(value: str, annotation: Any) -> Any:
 
 def _json(value: str, otherwise: Any = None) -> Any:
     try:
-        return json.loads(value)
+        found = json.loads(value)
+        json.dumps(found, ensure_ascii=False).encode()  # refuses what no text may hold
+        return found
     except ValueError as error:
         if otherwise is not None:
             return otherwise

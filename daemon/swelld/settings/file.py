@@ -104,8 +104,9 @@ class _Reader:
             if key_node.tag == _MERGE:
                 merged = self._merged(value_node, path) | merged
                 continue
-            key, line = str(key_node.value), key_node.start_mark.line + 1
-            if not isinstance(key_node, yaml.ScalarNode):
+            line = key_node.start_mark.line + 1
+            key = _text(key_node.value) if isinstance(key_node, yaml.ScalarNode) else None
+            if key is None:
                 self._wrong(key_node, path, "a key must be plain text")
                 continue
             if key in lines:
@@ -137,11 +138,23 @@ class _Reader:
         if node.tag != _TEXT and not SCALARS[node.tag].fullmatch(node.value):
             self._wrong(node, path, f"is not what its tag !!{kind} says")
             return None
-        return _READ[kind](node.value)
+        text = _text(node.value)
+        if text is None:
+            self._wrong(node, path, "holds half a character (a lone surrogate); write it as \\U and eight digits")
+            return None
+        return _READ[kind](text)
 
     def _wrong(self, node: yaml.Node, path: Path, text: str) -> None:
         where = ".".join(map(str, path))
         self._problems.append((path, f"{self._name}:{node.start_mark.line + 1}: {where + ': ' if where else ''}{text}"))
+
+
+def _text(value: str) -> str | None:
+    """The text with the pairs of JSON escapes joined to characters; None if half of one is missing."""
+    try:
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    except UnicodeDecodeError:
+        return None
 
 
 def _integer(text: str) -> int:

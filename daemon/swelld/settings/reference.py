@@ -1,8 +1,12 @@
 """The reference of the configuration, made from the models: their docstrings are its text."""
 
+import ast
 import inspect
 import json
+import textwrap
 from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
 from typing import Any, Final, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter
@@ -52,7 +56,7 @@ class _Page:
             yield from (f"Environment: `{PREFIX}{path.upper().replace('.', '__')}__KEY`", "")
         yield from ("| key | value | default | meaning |", "|---|---|---|---|")
         rows = sorted(fields(annotation).items(), key=lambda row: row[0] != "kind")
-        yield from (_row(path, key, field) for key, field in rows)
+        yield from (_row(path, key, field, _texts(model)[key]) for key, field in rows)
         yield ""
         for key, field in fields(annotation).items():
             yield from self._below(f"{path}.{key}" if path else key, full(field))
@@ -71,10 +75,30 @@ class _Page:
                     yield from self.section(path, branch, f" ({tag})" if len(branches) > 1 else "", listed=listed)
 
 
-def _row(path: str, key: str, field: FieldInfo) -> str:
+@cache
+def _texts(model: type[BaseModel]) -> dict[str, str]:
+    """The string below each field in the source of a model and of those it inherits from.
+
+    Pydantic can read them too, but does so whenever a model is made: that costs every start 0.2 s.
+    """
+    found: dict[str, str] = {}
+    for base in reversed(model.__mro__):
+        if not issubclass(base, BaseModel) or base is BaseModel or not base.__module__.startswith("swelld"):
+            continue
+        body = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]
+        assert isinstance(body, ast.ClassDef)
+        for statement, below in pairwise(body.body):
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                match below:
+                    case ast.Expr(ast.Constant(str(text))):
+                        found[statement.target.id] = text
+    return found
+
+
+def _row(path: str, key: str, field: FieldInfo, text: str) -> str:
     allowed = _ALLOWED.get((path, key))
     value = either(allowed) if allowed else words(full(field))
-    text = " ".join(inspect.cleandoc(field.description or "").split())
+    text = " ".join(text.split())
     return f"| `{key}` | {value} | {_default(field)} | {text} |"
 
 

@@ -41,7 +41,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SimOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A simulated server; `msgspec.convert` checks the limits, `verified` what no single field can."""
+    """A simulated server; `verified` checks what was given."""
 
     host: Annotated[str, Meta(description="address to listen on")] = "127.0.0.1"
     port: Annotated[int, Meta(description="port to listen on, 0: any free one", ge=0, le=65535)] = 0
@@ -84,7 +84,8 @@ class SimOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     ] = None
 
     def verified(self) -> "SimOptions":
-        """Itself; raises ValueError for values that do not fit together."""
+        """Itself; raises ValueError for values out of their limits, or that do not fit together."""
+        msgspec.convert(msgspec.to_builtins(self), SimOptions)
         if self.tls_key and not self.tls_cert:
             raise ValueError("tls_key without tls_cert: give both, or neither")
         if self.mode == "realistic":

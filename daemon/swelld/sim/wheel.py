@@ -14,8 +14,6 @@ now = time.monotonic
 
 LONGEST_TURN: Final = 0.0005
 """Seconds of writing after which the event loop gets its turn, so that requests are still read under full load."""
-NEAR: Final = 30e-6
-"""Seconds for which looking at the clock again costs less than sleeping and being woken."""
 
 _CLOCK_MONOTONIC: Final = 1
 _TFD_FLAGS: Final = os.O_NONBLOCK | os.O_CLOEXEC
@@ -125,12 +123,11 @@ class Wheel:
         moment = now()
         until = moment + LONGEST_TURN
         self._turning = True
-        while heap and moment < until and heap[0][0] <= moment + NEAR:
-            if heap[0][0] <= moment:
-                _, order, timed = heappop(heap)
-                due = timed.fire(moment)
-                if due is not None:
-                    heappush(heap, (due, order, timed))
+        while heap and heap[0][0] <= moment < until:
+            _, order, timed = heappop(heap)
+            due = timed.fire(moment)
+            if due is not None:
+                heappush(heap, (due, order, timed))
             moment = now()
         self._turning = False
         self._alarm.set(heap[0][0] if heap else None)

@@ -105,6 +105,11 @@ async def test_connections_that_it_closes_are_replaced_without_an_error(llamacpp
     assert stage.connect.count >= 36  # hardly a connection lived for a second request
 
 
+def measured(value: float | None) -> float:
+    assert value is not None
+    return value
+
+
 @asynccontextmanager
 async def watching(server: LlamaCpp) -> AsyncIterator[list[dict[str, float]]]:
     """What the server says of itself meanwhile."""
@@ -138,14 +143,12 @@ async def test_64_requests_at_a_time_queue_for_4_slots(start_llamacpp: StartLlam
         assert server.metrics()["tokens_predicted_total"] == 2 * (128 + 4) * 24
     for stage in (quiet, crowded):
         assert (stage.outcomes, stage.errors, stage.tokens.output) == ({"ok": 128}, {}, 128 * 24)
-        assert stage.ttft.p50 is not None
-        assert stage.ttft.p99 is not None
-        assert stage.mean_in_flight is not None
-    assert crowded.mean_in_flight > 40
     # sixteen rounds of four wait behind each other: the queue is what the first token waits for
-    assert crowded.ttft.p99 > 5 * quiet.ttft.p50
-    assert crowded.ttft.p50 > 3 * quiet.ttft.p50
-    assert crowded.itl.p50 < crowded.ttft.p50 / 5
+    assert measured(crowded.ttft.p50) > 3 * measured(quiet.ttft.p50)
+    assert measured(crowded.ttft.p99) > 5 * measured(quiet.ttft.p50)
+    assert measured(crowded.itl.p50) < measured(crowded.ttft.p50) / 5
+    assert measured(quiet.mean_in_flight) <= 4 + 1e-6
+    assert 20 < measured(crowded.mean_in_flight) <= 64 + 1e-6
     assert max(metrics["requests_deferred"] for metrics in seen) > 16
     assert max(metrics["requests_processing"] for metrics in seen) == 4
     assert {line["target"] for line in kept.lines()} == {HERE}

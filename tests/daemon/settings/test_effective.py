@@ -133,7 +133,9 @@ PLACES: list[tuple[str, ...]] = [
 def test_whatever_is_written_loads_or_is_told_in_our_words(place: tuple[str, ...], value: Any, tmp_path: Path) -> None:
     data: dict[str, Any] = {
         "targets": {"a": {"url": "http://a"}},
-        "scenarios": {"s": {"load": {}, "duration": "1s", "prompts": {"kind": "synthetic"}}},
+        "scenarios": {
+            "s": {"load": {} if "load" in place else "1/s", "duration": "1s", "prompts": {"kind": "synthetic"}}
+        },
         "web": {},
         "log": {},
     }
@@ -141,8 +143,6 @@ def test_whatever_is_written_loads_or_is_told_in_our_words(place: tuple[str, ...
     for step in place[:-1]:
         inner = inner[step]
     inner[place[-1]] = value
-    if place[-1] != "load" and "load" not in place and isinstance(data["scenarios"], dict) and place[-1] != "s":
-        data["scenarios"]["s"]["load"] = "1/s"
     file = tmp_path / "swelld.yaml"
     file.write_text(json.dumps(data), encoding="utf-8")
     problems = problems_of(file)

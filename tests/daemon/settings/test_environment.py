@@ -181,6 +181,8 @@ def test_an_unknown_variable_is_told_the_nearest(name: str, remedy: str) -> None
         ("SWELLD_SCENARIO__LOAD__RATE", "fast", "scenarios.main.load.rate: 'fast' is no rate: write a number over a"),
         ("SWELLD_TARGET__STREAM", "maybe", "targets.main.stream: 'maybe' is neither true nor false"),
         ("SWELLD_TARGET__HEADERS", "{x", "targets.main.headers: begins like JSON but is not: Expecting property name"),
+        ("SWELLD_TARGET__HEADERS", '{"a": "\\ud83d"}', "targets.main.headers: begins like JSON but is not: 'utf-8'"),
+        ("SWELLD_TARGET__MODEL", "caf\udce9", "targets.main.model: is not UTF-8"),
         ("SWELLD_WEB__LISTEN", "9464", "web.listen: '9464' is no address; write HOST:PORT"),
         ("SWELLD_TARGET__TLS", "off", "targets.main.tls: 'off' is not a mapping; its keys are verify, ca_file"),
         ("SWELLD_TARGETS", '["a"]', 'targets: ["a"] is not a mapping; write key: value'),

@@ -46,6 +46,7 @@ def test_the_place_of_every_key_and_item_is_known() -> None:
         ("null", None),
         ("", None),
         ("'5'", "5"),
+        ('"\\ud83d\\ude00"', "😀"),
         ("!!str 5", "5"),
         ("!!float 5", 5.0),
         ("[1, two]", [1, "two"]),
@@ -108,6 +109,12 @@ def test_what_is_not_yaml_is_told_with_its_line(written: str, message: str) -> N
     with pytest.raises(Unreadable) as caught:
         parse(written, "f.yaml")
     assert str(caught.value).startswith(message)
+
+
+def test_half_a_character_is_told() -> None:
+    [(path, problem)] = parse('a: "\\ud83d"\n', "f.yaml").problems
+    assert path == ("a",)
+    assert problem.startswith("f.yaml:1: a: holds half a character")
 
 
 def test_a_key_that_is_no_text_is_told() -> None:

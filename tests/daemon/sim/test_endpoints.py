@@ -223,3 +223,29 @@ def test_tls(tmp_path: Path) -> None:
                 answer += data
     assert answer.count(b'"content":" ') == 50
     assert answer.endswith(b"0\r\n\r\n")
+
+
+def test_tls_that_demands_a_client_certificate(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    cert, client = authority.issue_cert("sim.test"), authority.issue_cert("client.test")
+    chain, ca = tmp_path / "chain.pem", tmp_path / "ca.pem"
+    cert.private_key_and_cert_chain_pem.write_to_path(chain)
+    authority.cert_pem.write_to_path(ca)
+    anonymous, known = ssl.create_default_context(), ssl.create_default_context()
+    for context in (anonymous, known):
+        authority.configure_trust(context)
+    client.configure_cert(known)
+
+    def health(context: ssl.SSLContext, port: int) -> bytes:
+        plain = socket.create_connection(("127.0.0.1", port), 10)
+        with context.wrap_socket(plain, server_hostname="sim.test") as secured:
+            try:
+                secured.sendall(encoded("/health", method="GET"))
+                return secured.recv(65536)
+            except OSError:  # an alert or a reset, as the race of the two sides has it
+                return b""
+
+    with simulated(SimOptions(tls_cert=str(chain), tls_client_ca=str(ca))) as url:
+        port = urlsplit(url).port or 0
+        assert health(known, port).startswith(b"HTTP/1.1 200 OK")
+        assert health(anonymous, port) == b""

@@ -91,7 +91,14 @@ def test_prefix_cache_and_metrics() -> None:
 
 
 def test_gauges_while_a_queue_waits_and_a_limit_that_refuses() -> None:
-    changed = {"max_num_seqs": 1, "kv_blocks": 20, "block_size": 128, "max_model_len": 320, "tokens": 100, "queue_limit": 1}
+    changed = {
+        "max_num_seqs": 1,
+        "kv_blocks": 20,
+        "block_size": 128,
+        "max_model_len": 320,
+        "tokens": 100,
+        "queue_limit": 1,
+    }
     with simulated(SimOptions(mode="realistic", step_base=0.05, **changed)) as url:  # type: ignore[arg-type]
         with Peer(url) as running, Peer(url) as waiting:
             running.socket.sendall(encoded(CHAT, chat()))

@@ -95,12 +95,14 @@ def test_faults_that_move_moments_do_not_strike_the_realistic_mode() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (SimOptions(itl=-1), r"\$\.itl"),
+        (SimOptions(faults={"cut": Fault(rate=2)}), r"\$\.faults"),
         (SimOptions(tls_key="k.pem"), "tls_cert"),
         (SimOptions(mode="realistic", kv_blocks=10), "kv_blocks"),
         (SimOptions(mode="realistic", tokens_per_event=2), "tokens_per_event"),
         (SimOptions(mode="realistic", tokens=8192), "max_model_len"),
     ],
 )
-def test_options_that_do_not_fit_together_are_named(options: SimOptions, message: str) -> None:
+def test_wrong_options_are_named(options: SimOptions, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         options.verified()

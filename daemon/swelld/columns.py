@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from swelld.distribution import Floats
-from swelld.measurement import Measurement, Outcome
+from swelld.measurement import Measurement, Outcome, TokenSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class _Table:
     def _count_tokens(self, m: Measurement) -> None:
         if m.input_tokens is not None:
             self.lists.input_tokens.append(m.input_tokens)
-            self.inputs["server" if m.token_source == "server" else "tokenizer"] += m.input_tokens
+            self.inputs["server" if m.token_source is TokenSource.SERVER else "tokenizer"] += m.input_tokens
         if m.output_tokens is not None and m.token_source is not None:
             self.lists.output_tokens.append(m.output_tokens)
             self.outputs[m.token_source.value] += m.output_tokens

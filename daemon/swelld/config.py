@@ -47,9 +47,7 @@ class FieldError(ValueError):
 class Config(BaseModel):
     """Strict and frozen: an unknown key is an error, every field is described by the docstring below it."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
 def capped(text: str) -> str:

@@ -87,7 +87,7 @@ class Distribution:
         return math.sqrt(self.square / (self.count - 1)) if self.count > 1 else None
 
     def quantile(self, q: float) -> float | None:
-        """The smallest value that a share `q` of the values does not exceed, placed inside its bucket; None without any."""
+        """The smallest value that a share `q` of the values does not exceed, to within its bucket; None without any."""
         if not self.count:
             return None
         rank = max(0, math.ceil(q * self.count) - 1)

@@ -78,8 +78,11 @@ class Client:
         """Record an arrival that is not sent because too many are in flight."""
         self._record(request, ticket, outcome=Outcome.DROPPED, end=now())
 
-    async def exchange(self, request: Request, ticket: Ticket) -> None:
-        """One exchange from acquiring a connection to its measurement, which is emitted whatever happens."""
+    async def exchange(self, request: Request, ticket: Ticket) -> bool:
+        """One exchange from acquiring a connection to its measurement, which is emitted whatever happens.
+
+        False if the server could not be reached.
+        """
         self.started += 1
         self.in_flight += 1
         exchange = None
@@ -94,8 +97,10 @@ class Client:
                     break
                 resends += 1
             self._conclude(request, ticket, exchange, connect, resends)
+            return True
         except Failure as failure:
             self._fail(request, ticket, failure)
+            return False
         except asyncio.CancelledError:
             sent = exchange.sent if exchange else None
             gave_up = Failure(Outcome.CANCELLED, ErrorType.CANCELLED, "given up by swelld before it was complete")

@@ -23,6 +23,8 @@ AHEAD_SECONDS = 0.001
 """Between two such goes."""
 WARMUP_PROMPTS = 1_000_000_007
 """Warm-up asks other prompts than the window, lest it fill the server's prefix cache for it."""
+UNREACHABLE_SECONDS = 0.1
+"""A user whom no server takes waits so long: else an outage would use up all requests in a moment."""
 
 
 class _Load:
@@ -46,7 +48,7 @@ class _Load:
         self._part = part
         self._parts = parts
         self._stopped = asyncio.Event()
-        self._live: set[asyncio.Task[None]] = set()
+        self._live: set[asyncio.Task[object]] = set()
         self._error: BaseException | None = None
 
     async def run(self) -> None:
@@ -79,12 +81,12 @@ class _Load:
         prompt = number // repeat + (WARMUP_PROMPTS if warmup else 0)
         return client, client.prepare(self._prompts[prompt])
 
-    def _begin(self, what: Coroutine[None, None, None]) -> None:
+    def _begin(self, what: Coroutine[None, None, object]) -> None:
         live = asyncio.create_task(what)
         self._live.add(live)
         live.add_done_callback(self._ended)
 
-    def _ended(self, live: asyncio.Task[None]) -> None:
+    def _ended(self, live: asyncio.Task[object]) -> None:
         self._live.discard(live)
         if not live.cancelled() and (error := live.exception()) is not None:
             self._error = error
@@ -186,7 +188,9 @@ class ClosedLoad(_Load):
             else:
                 number, client, request = self._ahead.popleft() if self._ahead else self._next()
                 self._wanted.set()
-            await client.exchange(request, Ticket(stage=self._order.number, index=number, warmup=warmup))
+            reached = await client.exchange(request, Ticket(stage=self._order.number, index=number, warmup=warmup))
+            if not reached:
+                await self._stopped_before(now() + UNREACHABLE_SECONDS)
             if self._stage.think_time:
                 await self._stopped_before(now() + think.expovariate(1 / self._stage.think_time))
 

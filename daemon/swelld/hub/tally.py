@@ -28,7 +28,8 @@ DISTRIBUTIONS = (
 
 
 class Window:
-    """The measured window: it starts with the first measured request and ends by the clock or with the last answer."""
+    """The measured window: it starts by the clock, or with the first request after those of the warm-up, and ends by
+    the clock or with the last answer."""
 
     def __init__(self, stage: Stage, start: float) -> None:
         self._duration = stage.duration
@@ -47,8 +48,8 @@ class Window:
         self._last_end = max([*ends, *([] if self._last_end is None else [self._last_end])], default=None)
 
     def cut(self, moment: float) -> None:
-        """The stage was stopped: nothing after it counts."""
-        self._cut = moment
+        """The stage was stopped: nothing after it counts. Only the first time matters, and only before the end."""
+        self._cut = min(moment, self.end)
 
     @property
     def end(self) -> float:

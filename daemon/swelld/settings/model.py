@@ -114,9 +114,7 @@ class Log(Config):
 class Settings(BaseSettings):
     """The whole configuration: one YAML file, with the environment over it."""
 
-    model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
-    )
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
     targets: Annotated[dict[Name, Annotated[Target, AfterValidator(_known_api)]], Field(min_length=1)]
     """The servers to load, by name."""

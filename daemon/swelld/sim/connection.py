@@ -40,13 +40,43 @@ class Request:
     """When its last byte was read or, if it was pipelined, its turn came."""
 
 
+class Inbox:
+    """Stamped reads that wait for their turn, one for each turn of the loop.
+
+    So whatever has arrived meanwhile is stamped before the next request is taken up: in a burst, no request seems to
+    have come later than it did because another one took its time.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._reads: deque[tuple[Connection, bytes, float]] = deque()
+
+    def put(self, connection: "Connection", data: bytes, moment: float) -> None:
+        """Called with every read."""
+        self._reads.append((connection, data, moment))
+        if len(self._reads) == 1:
+            self._loop.call_soon(self._take_one)
+
+    def _take_one(self) -> None:
+        connection, data, moment = self._reads[0]
+        connection.take(data, moment)
+        self._reads.popleft()
+        if self._reads:
+            self._loop.call_soon(self._take_one)
+
+
 class Connection(asyncio.Protocol):
     """`respond` must end in `done`, at once or later."""
 
     def __init__(
-        self, respond: Callable[[Request, "Connection"], None], ledger: Ledger, peers: set["Connection"]
+        self,
+        inbox: Inbox,
+        respond: Callable[[Request, "Connection"], None],
+        ledger: Ledger,
+        peers: set["Connection"],
     ) -> None:
         self.answer: Answer | None = None
+        self._inbox = inbox
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._respond = respond
         self._ledger = ledger
@@ -70,7 +100,12 @@ class Connection(asyncio.Protocol):
             self._fd = plain.fileno()
 
     def data_received(self, data: bytes) -> None:
-        moment = now()
+        self._inbox.put(self, data, now())
+
+    def take(self, data: bytes, moment: float) -> None:
+        """Bytes that were read at `moment`."""
+        if self.lost.done():
+            return
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):

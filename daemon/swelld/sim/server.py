@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from swelld.sim.connection import Connection
+from swelld.sim.connection import Connection, Inbox
 from swelld.sim.ledger import Ledger
 from swelld.sim.options import SimOptions
 from swelld.sim.service import Service
@@ -44,6 +44,7 @@ class SimServer:
 
     async def listen(self) -> None:
         """Accept connections from now on."""
+        self._inbox = Inbox()
         loop, options = asyncio.get_running_loop(), self.options
         tls = _tls(options)
         if options.unix_socket:
@@ -71,7 +72,7 @@ class SimServer:
             Path(self.options.unix_socket).unlink(missing_ok=True)
 
     def _connection(self) -> Connection:
-        return Connection(self._service.respond, self.ledger, self._connections)
+        return Connection(self._inbox, self._service.respond, self.ledger, self._connections)
 
 
 async def serve(options: SimOptions) -> SimServer:

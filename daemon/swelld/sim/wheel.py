@@ -12,8 +12,8 @@ from typing import Final, Protocol
 
 now = time.monotonic
 
-LONGEST_TURN: Final = 0.0005
-"""Seconds of writing after which the event loop gets its turn, so that requests are still read under full load."""
+LONGEST_TURN: Final = 0.0001
+"""Seconds of writing after which the event loop gets its turn, so that requests are stamped when they come."""
 
 _CLOCK_MONOTONIC: Final = 1
 _TFD_FLAGS: Final = os.O_NONBLOCK | os.O_CLOEXEC

@@ -72,7 +72,7 @@ class Meter:
         finally:
             if self._keep:
                 self._keep.mkdir(parents=True, exist_ok=True)
-                shutil.copytree(folder, self._keep / f"{client.name}-{load.name}-{folder.name[-6:]}".replace(", ", "-"))
+                shutil.copytree(folder, self._keep / f"{client.name}-{load.name}-{folder.name[-6:]}")
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -78,9 +78,7 @@ def run(
     return spent
 
 
-def _watch(
-    process: subprocess.Popen[bytes], spent: Spent, limit: float, looking: Callable[[int, Spent], None]
-) -> None:
+def _watch(process: subprocess.Popen[bytes], spent: Spent, limit: float, looking: Callable[[int, Spent], None]) -> None:
     cpu: dict[int, float] = {}
     family = {process.pid}
     pidfd = os.pidfd_open(process.pid)

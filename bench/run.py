@@ -22,8 +22,21 @@ from table import medians, section, write_between_marks
 
 HERE: Final = Path(__file__).resolve().parent
 PAGE: Final = HERE.parent / "docs" / "performance.md"
-OURS: Final = ("swelld", "swelld, scraped")
-LIMITS: Final = ("C reader", "aiohttp")
+OURS: Final = ("swelld", "swelld-scraped")
+QUICK: Final = ("swelld", "c-reader", "aiohttp")
+
+HOW: Final = (
+    "client and server share the machine; each run has a fresh server; runs of different clients take turns; the table "
+    "holds the median of the runs, of errors the median of their sizes",
+    "reported / true (error) in ms: the client's own figure, what the server did, the difference. True TTFT is from "
+    "the kernel's stamp of the request's arrival to the write of the first token, true ITL between writes",
+    "server late: the server's own write - schedule; what it adds is in the true figures",
+    "CPU per token: all processes of the client, less what the same command costs for one request of two tokens "
+    "(its start-up), over the tokens that the server sent",
+    "memory: the largest sum of proportional set sizes (PSS) of all processes of the client, looked at twice a second",
+    "streams: mean and peak of those open at the server; tokens/s: sent by the server, and the share of what a perfect "
+    "client would have fetched",
+)
 
 
 def clients() -> dict[str, Client]:
@@ -36,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, prog="bench/run.py")
     parser.add_argument("--quick", action="store_true", help="swelld, C reader and aiohttp, 100 and 500 streams, 5 s")
     parser.add_argument("--only", help="these loads, comma-separated: " + ", ".join(loads(quick=False, seconds=1)))
-    parser.add_argument("--clients", help="these clients, comma-separated: " + "; ".join(clients()).replace(", ", "+"))
+    parser.add_argument("--clients", help="these clients, comma-separated: " + ", ".join(clients()))
     parser.add_argument("--runs", type=int, help="of each; the median counts (default 3, with --quick 1)")
     parser.add_argument("--seconds", type=float, default=15.0, help="length of the closed loops (default 15)")
     parser.add_argument("--server", choices=("c", "sim"), default="c", help="C server (default) or `swelld sim`")
@@ -65,9 +78,7 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
     all_loads = loads(quick=arguments.quick, seconds=arguments.seconds)
     wanted = [all_loads[name] for name in chosen(arguments.only, list(all_loads))]
     everyone = clients()
-    names = chosen((arguments.clients or "").replace("+", ", "), list(everyone), separator=";" if ";" in (arguments.clients or "") else ",")
-    if arguments.quick and not arguments.clients:
-        names = ["swelld", *LIMITS]
+    names = chosen(arguments.clients or (",".join(QUICK) if arguments.quick else None), list(everyone))
     meter = Meter(arguments.server, arguments.keep)
     document: dict[str, Any] = {
         "measured": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -108,9 +119,55 @@ def attempt(meter: Meter, client: Client, load: Load, run: int, document: dict[s
     print(f"{load.name:>7}  {client.name:<16} {brief}  ({time.monotonic() - begun:.0f} s)", flush=True)
 
 
-def chosen(given: str | None, known: Sequence[str], separator: str = ",") -> list[str]:
+def chosen(given: str | None, known: Sequence[str]) -> list[str]:
     """The names that were asked for, all if none were."""
-    names = [name.strip() for name in (given or "").split(separator) if name.strip()]
+    names = [name.strip() for name in (given or "").split(",") if name.strip()]
     if unknown := [name for name in names if name not in known]:
         raise SystemExit(f"bench: {', '.join(unknown)}: not known; there are {', '.join(known)}")
     return [name for name in known if name in names] if names else list(known)
+
+
+def report(document: dict[str, Any]) -> str:
+    """The tables as Markdown, with everything that one needs to judge them."""
+    everyone = clients()
+    text = [f"Measured {document['measured']} by `{document['command'].strip()}`.", ""]
+    text += [f"- {name}: {value}" for name, value in document["machine"].items()]
+    text += [f"- {line}" for line in HOW]
+    named = dict.fromkeys(row["client"] for row in document["rows"])
+    text += [f"- {name}: {everyone[name].differs}" for name in named if name in everyone and everyone[name].differs]
+    titles = loads(quick=False, seconds=document["seconds"]) | loads(quick=document["quick"], seconds=1)
+    for name in dict.fromkeys([*(row["load"] for row in document["rows"]), *document["missing"]]):
+        groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for row in document["rows"]:
+            if row["load"] == name:
+                groups.setdefault((row["client"], row["server"]), []).append(row)
+        text += [
+            "",
+            section(titles[name], [medians(rows) for rows in groups.values()], document["missing"].get(name, {})),
+        ]
+    return "\n".join(text)
+
+
+def merged(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Several results as one: the first says where and when."""
+    rows = [row for document in documents for row in document["rows"]]
+    measured_pairs = {(row["load"], row["client"]) for row in rows}
+    missing: dict[str, dict[str, str]] = {}
+    for document in documents:
+        for load, reasons in document["missing"].items():
+            kept = {name: why for name, why in reasons.items() if (load, name) not in measured_pairs}
+            missing.setdefault(load, {}).update(kept)
+    return documents[0] | {"rows": rows, "missing": missing}
+
+
+def save(document: dict[str, Any]) -> None:
+    """Keep the rows below bench/results."""
+    folder = HERE / "results"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
+    path.write_text(json.dumps(document, indent=1))
+    print(f"Rows in {path.relative_to(HERE.parent)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -82,7 +82,7 @@ def markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     """A table whose columns line up in a terminal, too."""
     widths = [max(len(line[i]) for line in (header, *lines)) for i in range(len(header))]
     rows = [header, ["-" * width for width in widths], *lines]
-    return "\n".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows)
+    return "\n".join(f"| {' | '.join(map(str.ljust, row, widths))} |" for row in rows)
 
 
 def section(load: Load, rows: Sequence[Row], missing: Mapping[str, str]) -> str:

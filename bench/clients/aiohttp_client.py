@@ -60,7 +60,9 @@ def _statistics(values: list[float]) -> dict[str, float]:
 async def main(port: str, streams: str, seconds: str, limit: str, body: str) -> None:
     """Run and print one JSON line."""
     run = Run(port, float(seconds), int(limit), Path(body).read_bytes())
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout()) as session:
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout()
+    ) as session:
         await asyncio.gather(*(run.user(session) for _ in range(int(streams))))
     print(json.dumps({"requests": len(run.ttft), "ttft": _statistics(run.ttft), "itl": _statistics(run.itl)}))
 

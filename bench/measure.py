@@ -20,16 +20,16 @@ GRACE: Final = 120.0
 
 
 class Meter:
-    """Measures clients; what their start-up costs is measured once for each and subtracted."""
+    """Measures clients; what their start-up costs is measured once for each run and subtracted."""
 
     def __init__(self, server: str, keep: Path | None = None) -> None:
         self._server = server
         self._keep = keep
-        self._startup: dict[tuple[str, float], float] = {}
+        self._startup: dict[tuple[str, int], float] = {}
 
-    def row(self, client: Client, load: Load) -> dict[str, Any]:
+    def row(self, client: Client, load: Load, number: int = 0) -> dict[str, Any]:
         """Everything about one run, in seconds and bytes; raises Unavailable or Overtime."""
-        startup = self._startup_cpu(client, load) if load.subtract_startup else 0.0
+        startup = self._startup_cpu(client, load, number) if load.subtract_startup else 0.0
         truth, figures, spent, extra = self._run(client, load)
         tokens, requests = truth["tokens"], truth["requests"]
         work = spent.cpu - startup
@@ -53,8 +53,8 @@ class Meter:
         }
         return row | _errors(row)
 
-    def _startup_cpu(self, client: Client, load: Load) -> float:
-        key = (client.name, load.itl)
+    def _startup_cpu(self, client: Client, load: Load, number: int) -> float:
+        key = (client.name, number)
         if key not in self._startup:
             single = replace(load, streams=1, rate=None, seconds=None, requests=1, tokens=2, ramp=0.0, warmup=0.0)
             self._startup[key] = self._run(client, single)[2].cpu

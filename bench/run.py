@@ -26,16 +26,20 @@ OURS: Final = ("swelld", "swelld-scraped")
 QUICK: Final = ("swelld", "c-reader", "aiohttp")
 
 HOW: Final = (
-    "client and server share the machine; each run has a fresh server; runs of different clients take turns; the table "
-    "holds the median of the runs, of errors the median of their sizes",
-    "reported / true (error) in ms: the client's own figure, what the server did, the difference. True TTFT is from "
-    "the kernel's stamp of the request's arrival to the write of the first token, true ITL between writes",
-    "server late: the server's own write - schedule; what it adds is in the true figures",
-    "CPU per token: all processes of the client, less what the same command costs for one request of two tokens "
-    "(its start-up), over the tokens that the server sent",
-    "memory: the largest sum of proportional set sizes (PSS) of all processes of the client, looked at twice a second",
-    "streams: mean and peak of those open at the server; tokens/s: sent by the server, and the share of what a perfect "
-    "client would have fetched",
+    """
+client and server share the machine; each run has a fresh server, and clients take turns; the table holds the median of
+ the runs, of errors the median of their sizes
+reported / true (error) in ms: what the client says, what the server did, the difference of these two. True TTFT is from
+ the kernel's stamp of the request's arrival to the write of the first token, true ITL is between writes
+server late: write - schedule at the server; it is part of what is true
+CPU per token: of all processes of the client, less what the same command costs for one request of two tokens (its
+ start-up, measured anew for each run), over the tokens that the server sent
+memory: the largest sum of the proportional set sizes (PSS) of all processes of the client, looked at twice a second
+streams: mean and peak of those open at the server; tokens/s: sent by the server, and its share of what a perfect client
+ would have fetched
+""".strip()
+    .replace("\n ", " ")
+    .splitlines()
 )
 
 
@@ -105,7 +109,7 @@ def attempt(meter: Meter, client: Client, load: Load, run: int, document: dict[s
         return
     begun = time.monotonic()
     try:
-        row = meter.row(client, load)
+        row = meter.row(client, load, run)
     except (Unavailable, Overtime, OSError) as error:
         missing[client.name] = str(error)
         print(f"{load.name:>7}  {client.name:<16} not available: {error}", flush=True)

@@ -55,7 +55,8 @@ def serving(kind: str, load: Load) -> Iterator[Server]:
         *("--itl", str(load.itl), "--tokens", str(load.tokens)),
     ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin and process.stdout
+        assert process.stdin
+        assert process.stdout
         try:
             yield Server("c", f"http://127.0.0.1:{int(process.stdout.readline())}")
         finally:

@@ -118,8 +118,8 @@ def _facts(row: Row) -> list[str]:
         )
     if row["load"] == "bill":
         found.append(
-            f"{name}: {row['cpu_seconds']:.2f} CPU seconds with start-up and report, {row['wall']:.1f} s, first request "
-            f"after {_number(row, 'first_request_after', 1, '.2f')} s, {row['tokens']:,.0f} tokens"
+            f"{name}: {row['cpu_seconds']:.2f} CPU seconds with start-up and report, {row['wall']:.1f} s, first "
+            f"request after {_number(row, 'first_request_after', 1, '.2f')} s, {row['tokens']:,.0f} tokens"
         )
     if row["load"] == "10000" and row.get("memory"):
         found.append(f"{name}: {row['memory'] / row['streams'] / 1024:.1f} KiB a stream, interpreters and all")

@@ -105,4 +105,6 @@ def test_definitions_state_the_rule_of_validity() -> None:
     page = " ".join((ROOT / "docs/definitions.md").read_text().split())
     assert f"more than {validity.CPU_SHARE * 100:.0f} % of a core" in page
     assert f"woke up more than {validity.LOOP_LAG * 1000:.0f} ms late" in page
+    assert f"more than {validity.THROTTLED * 100:.0f} % of the time" in page
+    assert f"more than {validity.SATURATED_WINDOWS * 100:.0f} % of its windows" in page
     assert f"the lag was above {validity.SCHEDULE_LAG * 1000:.0f} ms" in page

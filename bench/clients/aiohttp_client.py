@@ -57,9 +57,9 @@ def _statistics(values: list[float]) -> dict[str, float]:
     return {"count": len(values)} | ({"p50": float(p50), "p99": float(p99)} if values else {})
 
 
-async def main(port: str, streams: str, seconds: str, limit: str, body: str) -> None:
+async def main(port: str, streams: str, seconds: str, limit: str, body: bytes) -> None:
     """Run and print one JSON line."""
-    run = Run(port, float(seconds), int(limit), Path(body).read_bytes())
+    run = Run(port, float(seconds), int(limit), body)
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout()
     ) as session:
@@ -68,4 +68,4 @@ async def main(port: str, streams: str, seconds: str, limit: str, body: str) -> 
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    asyncio.run(main(*sys.argv[1:5], Path(sys.argv[5]).read_bytes()))

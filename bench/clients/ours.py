@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
-import swelld
-from clients.base import PROMPT_TOKENS, Ask, Command, Figures, Plain, picked
 from loads import Load
 from native import Unavailable, program
 from processes import Spent
+
+import swelld
+from clients.base import PROMPT_TOKENS, Ask, Command, Figures, Plain, picked
 
 HERE: Final = Path(__file__).parent
 

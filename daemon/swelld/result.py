@@ -107,6 +107,14 @@ class Validity(msgspec.Struct, frozen=True, kw_only=True):
     """CPU seconds per second of the busiest shard."""
     offered_rate: float | None = None
     achieved_rate: float | None = None
+    windows: int = 0
+    """Looks at a shard, each over 0.2 s."""
+    saturated_windows: int = 0
+    """Those in which the instrument was the bottleneck."""
+    largest_read_batch: int = 0
+    """Most reads that waited to be parsed at a time."""
+    throttled_seconds: float = 0.0
+    """How long the container's CPU quota stopped swelld."""
 
 
 class StageResult(msgspec.Struct, frozen=True, kw_only=True):

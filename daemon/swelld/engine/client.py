@@ -64,7 +64,7 @@ class Client:
         self._emit = emit
         self._tokenizer = tokenizer
         self.pool = Pool(target, connections)
-        self.started = 0
+        self.begun = 0
         self.in_flight = 0
 
     def prepare(self, prompt: Prompt) -> Request:
@@ -74,16 +74,17 @@ class Client:
         head = f"{headers}content-length: {len(call.body)}\r\n\r\n"
         return Request(self._head + head.encode("latin-1") + call.body, prompt)
 
-    def drop(self, request: Request, ticket: Ticket) -> None:
-        """Record an arrival that is not sent because too many are in flight."""
-        self._record(request, ticket, outcome=Outcome.DROPPED, end=now())
+    def drop(self, request: Request, ticket: Ticket, why: str) -> None:
+        """Record an arrival that is not sent: too many are in flight, or its moment passed while nobody was there."""
+        self.begun += 1
+        self._record(request, ticket, outcome=Outcome.DROPPED, detail=why, end=now())
 
     async def exchange(self, request: Request, ticket: Ticket) -> bool:
         """One exchange from acquiring a connection to its measurement, which is emitted whatever happens.
 
         False if the server could not be reached.
         """
-        self.started += 1
+        self.begun += 1
         self.in_flight += 1
         exchange = None
         connect = None

@@ -44,10 +44,12 @@ class Inbox:
     stamped within some microseconds each, however long its parsing takes.
     """
 
-    __slots__ = ("_loop", "_reads")
+    __slots__ = ("_loop", "_reads", "largest")
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self.largest = 0
+        """Most reads that waited at a time."""
         self._reads: deque[tuple[Connection, bytes, float]] = deque()
 
     def put(self, connection: "Connection", data: bytes, moment: float) -> None:
@@ -58,6 +60,7 @@ class Inbox:
 
     def _work(self) -> None:
         reads = self._reads
+        self.largest = max(self.largest, len(reads))
         for _ in range(max(SLICE, len(reads) // 4)):  # a quarter: a backlog shrinks faster than it can grow
             if not reads:
                 return
@@ -106,7 +109,9 @@ class Connection(asyncio.Protocol):
         return self.receiver is None and not self.transport.is_closing()
 
     def send(self, request: bytes, receiver: Receiver) -> float:
-        """Begin an exchange; the moment its bytes were handed to the system.
+        """Begin an exchange; the moment just before its bytes were handed to the system.
+
+        Before, because the system may let the server run first: a moment taken afterwards would flatter it.
 
         The transport would write at the end of the loop's turn, after everything else that is ready: the request goes
         straight to the socket instead, on which nothing else is waiting to be written.
@@ -114,11 +119,11 @@ class Connection(asyncio.Protocol):
         self.receiver = receiver
         self._uses += 1
         self._answering = self._framed = False
+        moment = self.last_read = now()
         written = 0
         if self._fd is not None:
             with contextlib.suppress(OSError):  # full or broken: the transport finds out which
                 written = os.write(self._fd, request)
-        moment = self.last_read = now()
         if written < len(request):
             self.transport.write(request[written:])
         return moment

@@ -5,9 +5,9 @@ import os
 import pickle
 import socket
 import sys
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from swelld.engine.plan import Broken, Command, Plan, Quit, Report, RunStage, Stop
+from swelld.engine.plan import Broken, Command, Died, Plan, Quit, Report, RunStage, Stop
 from swelld.engine.shard import Shard
 from swelld.engine.wire import frame, read_report
 
@@ -25,8 +25,11 @@ class Crew(Protocol):
     async def open(self) -> None:
         """Start the shards; each answers Opened or Broken."""
 
-    def order(self, command: Command) -> None:
-        """Tell every shard."""
+    def order(self, command: Command, part: int | None = None) -> None:
+        """Tell every shard, or one."""
+
+    async def restart(self, part: int) -> None:
+        """Start a shard that died again; it answers Opened or Broken."""
 
     async def aclose(self) -> None:
         """End every shard, reap it, leave nothing behind."""
@@ -48,7 +51,10 @@ class InlineCrew:
         except ValueError as error:
             self.reports.put_nowait(Broken(0, str(error)))
 
-    def order(self, command: Command) -> None:
+    async def restart(self, part: int) -> None:
+        raise NotImplementedError("a shard inside the hub cannot die alone")
+
+    def order(self, command: Command, part: int | None = None) -> None:
         if isinstance(command, RunStage):
             stage = asyncio.create_task(self._run(command))
             self._running.add(stage)
@@ -69,6 +75,12 @@ class InlineCrew:
         await self._shard.aclose()
 
 
+class _Process(NamedTuple):
+    process: asyncio.subprocess.Process
+    writer: asyncio.StreamWriter
+    listening: asyncio.Task[None]
+
+
 class ProcessCrew:
     """Shards as processes, so that nothing the hub does can delay a send or a read."""
 
@@ -76,54 +88,57 @@ class ProcessCrew:
         self.size = size
         self.reports: asyncio.Queue[Report] = asyncio.Queue()
         self._plan = pickle.dumps(plan)
-        self._writers: list[asyncio.StreamWriter] = []
-        self._processes: list[asyncio.subprocess.Process] = []
-        self._readers: list[asyncio.Task[None]] = []
+        self._shards: list[_Process] = []
         self._quitting = False
 
     async def open(self) -> None:
         for part in range(self.size):
-            ours, theirs = socket.socketpair()
-            with theirs:
-                self._processes.append(
-                    await asyncio.create_subprocess_exec(
-                        *(sys.executable, "-m", "swelld.engine.process"),
-                        *(str(theirs.fileno()), str(part), str(self.size)),
-                        pass_fds=[theirs.fileno()],
-                        stdin=asyncio.subprocess.DEVNULL,
-                    )
-                )
-            reader, writer = await asyncio.open_connection(sock=ours)
-            writer.write(frame(self._plan))
-            self._writers.append(writer)
-            self._readers.append(asyncio.create_task(self._listen(part, reader)))
+            self._shards.append(await self._start(part))
 
-    def order(self, command: Command) -> None:
-        for writer in self._writers:
-            if not writer.is_closing():
-                writer.write(frame(command))
+    async def restart(self, part: int) -> None:
+        self._shards[part].writer.close()
+        self._shards[part] = await self._start(part)
 
-    async def _listen(self, part: int, reader: asyncio.StreamReader) -> None:
+    async def _start(self, part: int) -> "_Process":
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "swelld.engine.process"),
+                *(str(theirs.fileno()), str(part), str(self.size)),
+                pass_fds=[theirs.fileno()],
+                stdin=asyncio.subprocess.DEVNULL,
+            )
+        reader, writer = await asyncio.open_connection(sock=ours)
+        writer.write(frame(self._plan))
+        return _Process(process, writer, asyncio.create_task(self._listen(part, reader, process)))
+
+    def order(self, command: Command, part: int | None = None) -> None:
+        for shard in self._shards if part is None else [self._shards[part]]:
+            if not shard.writer.is_closing():
+                shard.writer.write(frame(command))
+
+    async def _listen(self, part: int, reader: asyncio.StreamReader, process: asyncio.subprocess.Process) -> None:
         try:
             while True:
                 self.reports.put_nowait(await read_report(reader))
         except (asyncio.IncompleteReadError, ConnectionError):
+            status = await process.wait()
             if not self._quitting:
-                status = await self._processes[part].wait()
-                self.reports.put_nowait(Broken(part, f"the load process died with status {status}"))
+                how = f"signal {-status}" if status < 0 else f"status {status}"
+                self.reports.put_nowait(Died(part, how))
 
     async def aclose(self) -> None:
         self._quitting = True
         self.order(Quit())
-        for process in self._processes:
+        for shard in self._shards:
             try:
-                await asyncio.wait_for(process.wait(), QUIT_SECONDS)
+                await asyncio.wait_for(shard.process.wait(), QUIT_SECONDS)
             except TimeoutError:
-                process.kill()
-                await process.wait()
-        await asyncio.gather(*self._readers, return_exceptions=True)
-        for writer in self._writers:
-            writer.close()
+                shard.process.kill()
+                await shard.process.wait()
+        await asyncio.gather(*(shard.listening for shard in self._shards), return_exceptions=True)
+        for shard in self._shards:
+            shard.writer.close()
 
 
 def crew(plan: Plan, shards: int | str) -> Crew:

@@ -21,6 +21,8 @@ AHEAD_AT_ONCE = 4
 """How many are made ready in one go: some 0.2 ms."""
 AHEAD_SECONDS = 0.001
 """Between two such goes."""
+FULL = "as many requests in flight as `max_in_flight` allows"
+DOWN = "the load process was down when it was due"
 WARMUP_PROMPTS = 1_000_000_007
 """Warm-up asks other prompts than the window, lest it fill the server's prefix cache for it."""
 UNREACHABLE_SECONDS = 0.1
@@ -41,6 +43,7 @@ class _Load:
         parts: int,
     ) -> None:
         self._order = order
+        self._begun = sum(order.begun[target] for target in lane.targets) if order.begun else 0
         self._lane = lane
         self._clients = clients
         self._prompts = prompts
@@ -120,10 +123,13 @@ class ClosedLoad(_Load):
         self._stage = stage = order.stage
         crews = min(self._parts, stage.users)  # a shard without users has no share of the requests either
         self._users = range(self._part, stage.users, self._parts)
-        self._warmups = itertools.count(self._part, crews)
-        self._numbers = itertools.count(self._part, crews)
-        self._warmups_left = share(stage.warmup_requests, self._part, crews) if self._users else 0
-        self._left = None if stage.requests is None else share(stage.requests, self._part, crews)
+        warmups = share(stage.warmup_requests, self._part, crews) if self._users else 0
+        warmed = min(warmups, self._begun)
+        begun = self._begun - warmed
+        self._warmups = itertools.count(self._part + warmed * crews, crews)
+        self._numbers = itertools.count(self._part + begun * crews, crews)
+        self._warmups_left = warmups - warmed
+        self._left = None if stage.requests is None else max(0, share(stage.requests, self._part, crews) - begun)
         self._window = asyncio.Event()
         self._ahead: deque[tuple[int, Client, Request]] = deque()
         self._wanted = asyncio.Event()
@@ -217,15 +223,16 @@ class OpenLoad(_Load):
         alarm = Alarm()
         try:
             mine = itertools.islice(arrivals(self._stage, self._seed), self._part, None, self._parts)
-            for arrival in mine:
+            back = now() if self._order.begun else 0.0
+            for arrival in itertools.islice(mine, self._begun, None):
                 due = self._order.start + arrival.due
                 client, request = self._prepare(arrival.number, warmup=arrival.warmup)
                 ticket = Ticket(stage=self._order.number, index=arrival.number, warmup=arrival.warmup, due=due)
                 await alarm.until(due)
-                if len(self._live) < self._limit:
+                if len(self._live) < self._limit and due >= back:
                     self._begin(client.exchange(request, ticket))
                 else:
-                    client.drop(request, ticket)
+                    client.drop(request, ticket, FULL if due >= back else DOWN)
                     await asyncio.sleep(0)  # a backlog of drops must not starve the loop
             if self._stage.duration is not None and self._stage.requests is None:
                 await self._until_end()

@@ -37,6 +37,8 @@ class RunStage(msgspec.Struct, frozen=True, tag=True):
     number: int
     stage: ClosedStage | OpenStage
     start: float
+    begun: tuple[int, ...] = ()
+    """By target: how much of the share a predecessor had begun when it died; empty for a fresh start."""
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True):
@@ -57,14 +59,16 @@ class Pulse(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     shard: int
     measurements: list[Measurement]
-    started: list[int]
-    """Exchanges begun so far, by target."""
+    begun: list[int]
+    """Exchanges begun and arrivals dropped so far in this stage, by target."""
     in_flight: list[int]
     """By target."""
     connections: list[int]
     """Open, by target."""
     waiting: int
     """Exchanges that wait for a connection."""
+    largest_batch: int
+    """Most reads that waited to be parsed at a time, since the last pulse."""
     cpu_seconds: float
     """Of the process, since it began."""
     loop_lag: list[float]
@@ -92,4 +96,11 @@ class Broken(msgspec.Struct, frozen=True, tag=True):
     error: str
 
 
-Report = Pulse | Opened | StageDone | Broken
+class Died(msgspec.Struct, frozen=True, tag=True):
+    """From the crew, in place of a shard that can say nothing any more."""
+
+    shard: int
+    how: str
+
+
+Report = Pulse | Opened | StageDone | Broken | Died

@@ -22,7 +22,7 @@ class Pool:
         self._timeout = target.timeouts.connect
         self._tls = tls_context(target.tls) if self.addresses.secure else None
         self._server_name = target.tls.server_name
-        self._inbox = Inbox()
+        self.inbox = Inbox()
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
         self._opening = 0
@@ -95,7 +95,7 @@ class Pool:
         return connection, now() - start
 
     def _new(self) -> Connection:
-        return Connection(self._inbox, self._on_idle, self._on_lost)
+        return Connection(self.inbox, self._on_idle, self._on_lost)
 
     def _on_idle(self, connection: Connection) -> None:
         self._idle.append(connection)

@@ -52,6 +52,8 @@ class Shard:
 
     async def run_stage(self, order: RunStage) -> None:
         """Carry out the share of one stage in every lane, drain it, report it done."""
+        for number, client in enumerate(self._clients):
+            client.begun = order.begun[number] if order.begun else 0
         kind = ClosedLoad if isinstance(order.stage, ClosedStage) else OpenLoad
         self._loads = [
             kind(order, lane, self._clients, self._prompts, self._plan.seed, self._part, self._parts)
@@ -78,14 +80,22 @@ class Shard:
             Pulse(
                 shard=self._part,
                 measurements=measurements,
-                started=[c.started for c in self._clients],
+                begun=[c.begun for c in self._clients],
                 in_flight=[c.in_flight for c in self._clients],
                 connections=[c.pool.open for c in self._clients],
                 waiting=sum(c.pool.waiting for c in self._clients),
+                largest_batch=self._largest_batch(),
                 cpu_seconds=time.process_time(),
                 loop_lag=lag,
             )
         )
+
+    def _largest_batch(self) -> int:
+        largest = 0
+        for client in self._clients:
+            inbox = client.pool.inbox
+            largest, inbox.largest = max(largest, inbox.largest), 0
+        return largest
 
     async def aclose(self) -> None:
         """Close every connection; nothing is left behind."""

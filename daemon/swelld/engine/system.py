@@ -1,6 +1,20 @@
 """What the operating system lets a shard do."""
 
 import resource
+from pathlib import Path
+from typing import Final
+
+CPU_STATISTICS: Final = Path("/sys/fs/cgroup/cpu.stat")
+
+
+def throttled_seconds() -> float:
+    """How long the CPU quota of our control group has stopped us so far; 0 where there is none (cgroup v2 only)."""
+    try:
+        lines = CPU_STATISTICS.read_text().splitlines()
+    except OSError:
+        return 0.0
+    values = dict(line.split() for line in lines)
+    return int(values.get("throttled_usec", 0)) / 1e6
 
 
 def allow_open_files() -> int:

@@ -2,20 +2,19 @@
 
 import asyncio
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
-
-import numpy as np
 
 import swelld
 from swelld.analysis.verdict import verdict
 from swelld.clock import WallClock, now
 from swelld.columns import Columns, columns
 from swelld.engine.launch import Crew
-from swelld.engine.plan import Broken, Opened, Plan, Pulse, RunStage, StageDone, Stop
+from swelld.engine.plan import Broken, Died, Opened, Plan, Pulse, RunStage, StageDone, Stop
+from swelld.engine.system import throttled_seconds
 from swelld.hub.pace import Pace
 from swelld.hub.tally import Tally, Window
 from swelld.hub.validity import Watch
@@ -29,6 +28,9 @@ OPEN_SECONDS = 60.0
 """How long shards may take to read prompts and look up targets."""
 LEAD_SECONDS = 0.05
 """Between the order to run a stage and its start: all shards have it by then."""
+
+MOST_DEATHS = 3
+"""Load processes that may die in one stage before the run is given up."""
 
 State = Literal["pending", "running", "draining", "completed", "failed", "cancelled"]
 
@@ -94,7 +96,10 @@ class _Level:
     tallies: list[Tally]
     watch: Watch = field(default_factory=Watch)
     in_flight: dict[int, int] = field(default_factory=dict)
-    scheduled: int = 0
+    begun: dict[int, list[int]] = field(default_factory=dict)
+    """By shard: exchanges begun by target, as it last said."""
+    reported: Counter[int] = field(default_factory=Counter)
+    """By shard: measurements received."""
 
 
 class Run:
@@ -182,6 +187,8 @@ class Run:
                 report = await self._crew.reports.get()
             if isinstance(report, Broken):
                 raise RunFailed(report.error)
+            if isinstance(report, Died):
+                raise RunFailed(f"a load process died before it was ready ({report.how}): see its message above")
             assert isinstance(report, Opened)
             distinct = report.distinct_prompts
         return distinct
@@ -206,15 +213,38 @@ class Run:
                     busy.discard(report.shard)
                 elif isinstance(report, Broken):
                     raise RunFailed(report.error)
+                elif isinstance(report, Died):
+                    await self._replace(level, report)
+                elif isinstance(report, Opened):
+                    self._crew.order(self._rest(level, report.shard), report.shard)
         finally:
             self._finished += [self._stage_result(level, target) for target in range(len(tallies))]
             self._done_before += sum(t.done for t in tallies)
             self._level = None
 
+    async def _replace(self, level: _Level, died: Died) -> None:
+        """Start a dead shard again; what it had begun and not reported is lost, and that is said."""
+        lost = sum(level.begun.get(died.shard, [])) - level.reported[died.shard]
+        level.watch.died(died.shard, died.how, lost)
+        log.error("load process %d died (%s), %d requests under way are lost", died.shard, died.how, lost)
+        level.in_flight.pop(died.shard, None)
+        if len(level.watch.deaths) > MOST_DEATHS:
+            raise RunFailed(f"load processes died {len(level.watch.deaths)} times in the stage {level.stage.label}")
+        await self._crew.restart(died.shard)
+
+    def _rest(self, level: _Level, shard: int) -> RunStage:
+        """What is left of a stage for a shard that takes over from a dead one."""
+        begun = level.begun.get(shard) or [0] * len(self.spec.plan.names)
+        level.reported[shard] = sum(begun)  # from here on it counts for its predecessor, too
+        assert isinstance(level.stage, (ClosedStage, OpenStage))
+        return RunStage(level.number, level.stage, level.start, tuple(begun))
+
     def _take(self, level: _Level, pulse: Pulse) -> None:
         """One pulse of one shard: measurements into tallies and to the listeners."""
-        saturated = level.watch.pulse(pulse.shard, now(), pulse.cpu_seconds, np.asarray(pulse.loop_lag))
+        saturated = level.watch.pulse(pulse, now(), throttled_seconds())
         level.in_flight[pulse.shard] = sum(pulse.in_flight)
+        level.begun[pulse.shard] = pulse.begun
+        level.reported[pulse.shard] += len(pulse.measurements)
         groups: dict[tuple[int, bool], list[Measurement]] = defaultdict(list)
         for m in pulse.measurements:
             groups[m.target, m.warmup].append(m)

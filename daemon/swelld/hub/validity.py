@@ -1,19 +1,25 @@
 """When the instrument itself was the bottleneck: a documented rule over what the shards say of themselves."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
-from swelld.distribution import Distribution, Floats
+from swelld.distribution import Distribution
+from swelld.engine.plan import Pulse
 from swelld.hub.figures import statistics
 from swelld.result import Validity
 
-CPU_SHARE = 0.9
+CPU_SHARE: Final = 0.9
 """Above this share of one core a shard has no room left for a burst."""
-LOOP_LAG = 0.005
-"""Seconds the event loop may be late in the median of a second: every stamp is late by as much."""
-SCHEDULE_LAG = 0.010
+LOOP_LAG: Final = 0.002
+"""Seconds the event loop may be late in the median of a window: every stamp is late by about as much."""
+THROTTLED: Final = 0.1
+"""Share of a window for which the container's CPU quota may stop us."""
+SCHEDULE_LAG: Final = 0.010
 """Seconds between due and sent (connecting not counted) at the 99th percentile."""
+SATURATED_WINDOWS: Final = 0.05
+"""Share of a stage's windows that may be saturated before its figures are in doubt."""
 
 
 @dataclass(slots=True)
@@ -22,42 +28,48 @@ class Watch:
 
     loop_lag: Distribution = field(default_factory=Distribution)
     busiest: float | None = None
-    saturated_windows: int = 0
     windows: int = 0
+    saturated_windows: int = 0
+    deaths: list[str] = field(default_factory=list)
     warning: str | None = None
     """What is wrong right now."""
-    _cpu: dict[int, tuple[float, float]] = field(default_factory=dict)
+    _largest_batch: int = 0
+    _most_waiting: int = 0
+    _throttled: float = 0.0
+    _last: dict[int, tuple[float, float, float]] = field(default_factory=dict)
 
-    def pulse(self, shard: int, moment: float, cpu_seconds: float, loop_lag: Floats) -> bool:
-        """One window of one shard; True if it was saturated."""
-        share = None
-        before = self._cpu.get(shard)
+    def pulse(self, pulse: Pulse, moment: float, throttled_seconds: float) -> bool:
+        """One window of one shard; `throttled_seconds` is the container's total. True if the window was saturated."""
+        lag = np.asarray(pulse.loop_lag)
+        share = throttled = None
+        before = self._last.get(pulse.shard)
         if before is not None and moment > before[0]:
-            share = (cpu_seconds - before[1]) / (moment - before[0])
+            share = (pulse.cpu_seconds - before[1]) / (moment - before[0])
+            throttled = (throttled_seconds - before[2]) / (moment - before[0])
             self.busiest = max(self.busiest or 0.0, share)
-        self._cpu[shard] = (moment, cpu_seconds)
-        self.loop_lag.update(loop_lag)
+            self._throttled += max(0.0, throttled_seconds - before[2])
+        self._last[pulse.shard] = (moment, pulse.cpu_seconds, throttled_seconds)
+        self.loop_lag.update(lag)
+        self._largest_batch = max(self._largest_batch, pulse.largest_batch)
+        self._most_waiting = max(self._most_waiting, pulse.waiting)
         self.windows += 1
-        late = bool(loop_lag.size) and float(np.median(loop_lag)) > LOOP_LAG
-        saturated = late or (share is not None and share > CPU_SHARE)
-        self.saturated_windows += saturated
-        self.warning = "the load process is the bottleneck: figures show it, not the server" if saturated else None
-        return saturated
+        self.warning = _warning(float(np.median(lag)) if lag.size else None, share, throttled)
+        self.saturated_windows += self.warning is not None
+        return self.warning is not None
+
+    def died(self, shard: int, how: str, lost: int) -> None:
+        """A load process died in the middle of the stage."""
+        self._last.pop(shard, None)
+        self.deaths.append(f"load process {shard} died ({how}) and was replaced; {lost} requests under way were lost")
 
     def verdict(
         self, lag: Distribution, connect: Distribution, offered: float | None, achieved: float | None
     ) -> Validity:
         """The stage's validity: the rule, and every reason that speaks against it."""
-        reasons = []
-        if self.saturated_windows:
-            share = f"{self.saturated_windows} of {self.windows}"
-            reasons.append(
-                f"the load process was the bottleneck in {share} windows of 0.2 s: use more shards or less load"
-            )
-        late = lag.quantile(0.99)
-        slack = SCHEDULE_LAG + (connect.quantile(0.99) or 0.0)
-        if late is not None and late > slack:
-            reasons.append(f"requests left late: p99 of the schedule lag is {late * 1e3:.1f} ms")
+        reasons = [*self.deaths, *self._saturation(), *_lateness(lag, connect)]
+        if self._most_waiting:
+            text = "up to {} requests waited for a connection: raise the target's `connections`"
+            reasons.append(text.format(self._most_waiting))
         return Validity(
             valid=not reasons,
             reasons=reasons,
@@ -65,4 +77,32 @@ class Watch:
             cpu_share=self.busiest,
             offered_rate=offered,
             achieved_rate=achieved,
+            windows=self.windows,
+            saturated_windows=self.saturated_windows,
+            largest_read_batch=self._largest_batch,
+            throttled_seconds=self._throttled,
         )
+
+    def _saturation(self) -> list[str]:
+        if self.saturated_windows <= SATURATED_WINDOWS * self.windows:
+            return []
+        part = f"{self.saturated_windows} of {self.windows} windows of 0.2 s"
+        return [f"the load process was the bottleneck in {part}: use more shards, more cores or less load"]
+
+
+def _warning(lag: float | None, cpu_share: float | None, throttled: float | None) -> str | None:
+    """The rule for one window: the first thing that speaks against it."""
+    if lag is not None and lag > LOOP_LAG:
+        return f"the load process is {lag * 1e3:.1f} ms late: figures show it, not the server"
+    if cpu_share is not None and cpu_share > CPU_SHARE:
+        return f"the load process uses {cpu_share:.0%} of a core: figures show it, not the server"
+    if throttled is not None and throttled > THROTTLED:
+        return f"the container's CPU quota stops swelld {throttled:.0%} of the time: raise its CPU limit"
+    return None
+
+
+def _lateness(lag: Distribution, connect: Distribution) -> list[str]:
+    late = lag.quantile(0.99)
+    if late is None or late <= SCHEDULE_LAG + (connect.quantile(0.99) or 0.0):
+        return []
+    return [f"requests left late: p99 of the schedule lag is {late * 1e3:.1f} ms"]

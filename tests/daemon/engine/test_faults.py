@@ -107,7 +107,7 @@ async def asked(url: str, api: str, times: int = 1, **target: Any) -> tuple[list
     await asyncio.sleep(0)
     left = client.pool.open
     await client.pool.aclose()
-    assert (client.started, client.in_flight, client.pool.open, client.pool.waiting) == (times, 0, 0, 0)
+    assert (client.begun, client.in_flight, client.pool.open, client.pool.waiting) == (times, 0, 0, 0)
     return found, left
 
 

@@ -90,7 +90,7 @@ def run(
 
 @app.command()
 def daemon(
-    config: Annotated[Path | None, typer.Option("--config", "-c", help="YAML file; without it everything comes from SWELLD_* variables.")] = None,
+    config: Annotated[Path | None, typer.Argument(help="YAML file; without it everything comes from SWELLD_* variables.")] = None,
 ) -> None:  # fmt: skip
     """Run the scenarios of a file or of the environment for as long as it lives; serve /metrics."""
     from swelld.app import commands

@@ -115,6 +115,8 @@ class Validity(msgspec.Struct, frozen=True, kw_only=True):
     """Most reads that waited to be parsed at a time."""
     throttled_seconds: float = 0.0
     """How long the container's CPU quota stopped swelld."""
+    measurement_error: Statistics | None = None
+    """Reported - scripted TTFT of a calibration: beside this stage or before the run; null if there was none."""
 
 
 class StageResult(msgspec.Struct, frozen=True, kw_only=True):

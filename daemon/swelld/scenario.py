@@ -86,6 +86,9 @@ class Scenario(Config):
     """`manual`: only when asked; `once`: when the daemon starts; `continuous`: again and again without end."""
     max_in_flight: Annotated[int, Field(gt=0)] = 10000
     """Open loop: requests open at a time; an arrival beyond it is dropped and counted."""
+    calibration: Literal["off", "before", "beside"] = "off"
+    """Have the load processes measure a simulator of known timing as well, which shows what they add to a time to
+    first token: `before` the first stage (2 s), or `beside` every stage at 4 requests a second each."""
     seed: Annotated[int, Field(ge=0)] | None = None
     """Fixes prompts and arrivals; the `seed` of the whole configuration if not given."""
 

@@ -278,6 +278,15 @@ EVENT_LOOP_LAG = _histogram(
     "event_loop_lag_seconds", L, "How much later than asked the event loop of a load process woke up.", ("shard",)
 )
 SHARD_CPU = _counter("shard_cpu_seconds", "seconds", "CPU time of a load process, user and system.", ("shard",))
+MEASUREMENT_ERROR = _histogram(
+    "measurement_error_seconds",
+    L,
+    "What the instrument adds to a time to first token: the reported one minus the one that the calibration's "
+    "simulator follows (from reading the request to writing the first token), of each good exchange with it. It holds "
+    "the simulator's own lateness and the way over loopback, so it is an upper bound. Values below zero cannot come "
+    "about and are not cut off: one would be in the lowest bucket. Absent without a calibration.",
+    ("scenario",),
+)
 EXPOSITION_DURATION = _histogram(
     "exposition_duration_seconds",
     L,

@@ -97,6 +97,9 @@ def _validity(stage: StageResult) -> Finding:
         signs.append(f"schedule lag p99 {figures.seconds(stage.lag.p99)}")
     if validity.cpu_share is not None:
         signs.append(f"{figures.percent(validity.cpu_share)} of a CPU")
+    error = validity.measurement_error
+    if error is not None and error.p50 is not None and error.p99 is not None:
+        signs.append(f"measurement error p50 {figures.seconds(error.p50)}, p99 {figures.seconds(error.p99)}")
     text = "the load generator kept up" + (f": {', '.join(signs)}" if signs else "")
     return _finding(stage, "PASS", "validity", text)
 

@@ -11,12 +11,13 @@ import msgspec
 
 import swelld
 from swelld.api import server
+from swelld.app.calibration import calibrated
 from swelld.app.recording import Recording
 from swelld.app.spec import specify
 from swelld.clock import WallClock
 from swelld.engine.launch import crew
 from swelld.hub.metrics import MetricsListener
-from swelld.hub.run import Run, RunFailed
+from swelld.hub.run import Run, RunFailed, Spec
 from swelld.result import Progress, Result
 from swelld.settings import Settings, redacted
 from swelld.store.metadata import config_hash
@@ -96,8 +97,12 @@ class Daemon:
                 return
 
     async def _carry_out(self, name: str) -> None:
-        settings = self.settings
-        spec = specify(settings, name)
+        async with calibrated(specify(self.settings, name), self.settings.scenarios[name].calibration) as spec:
+            if not self._stopping.is_set():  # it may have been, while the simulator started
+                await self._execute(spec)
+
+    async def _execute(self, spec: Spec) -> None:
+        settings, name = self.settings, spec.scenario
         listener = MetricsListener(self._registry, self._requests)
         endless = spec.endless
         recording = None

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from swelld.app.calibration import calibrated
 from swelld.app.recording import Recording
 from swelld.app.signals import stopping
 from swelld.app.spec import specify
@@ -58,7 +59,8 @@ async def run_scenarios(
     """Scenarios one after another; the first that is stopped is the last that runs."""
     finished: list[Finished] = []
     for name in names:
-        finished.append(await carry_out(settings, specify(settings, name, percentiles), watch, command))
+        async with calibrated(specify(settings, name, percentiles), settings.scenarios[name].calibration) as spec:
+            finished.append(await carry_out(settings, spec, watch, command))
         if finished[-1].result.run.state == "cancelled":
             break
     return finished

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from swelld.clock import WallClock, now
+from swelld.distribution import Floats
 from swelld.engine.plan import Pulse
 from swelld.hub.run import Batch, Spec
 from swelld.load.stage import Stage
@@ -58,6 +59,9 @@ class Recording:
 
     def pulse(self, spec: Spec, stage: Stage, pulse: Pulse, *, saturated: bool) -> None:
         """Nothing of it is kept."""
+
+    def measurement_errors(self, spec: Spec, errors: Floats) -> None:
+        """They are in the result."""
 
     def finish(self, result: Result) -> None:
         """Write the result; a failure is told and costs nothing else."""

@@ -1,6 +1,7 @@
 """What every shard of a run is given, and what it sends back."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
@@ -20,6 +21,18 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
+class Calibration:
+    """A server of known timing, which the shards measure beside their targets or before them."""
+
+    target: Target
+    adapter: type[Adapter]
+    ttft: float
+    """Seconds that it takes to the first token."""
+    beside: bool
+    """For as long as every stage goes on; otherwise only in the stage `BEFORE`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The same for every shard; pickled once to each."""
 
@@ -29,6 +42,11 @@ class Plan:
     lanes: tuple[Lane, ...]
     prompts: PromptSource
     seed: int
+    calibration: Calibration | None = None
+
+
+BEFORE: Final = -1
+"""Number of the stage that is nothing but calibration."""
 
 
 class RunStage(msgspec.Struct, frozen=True, tag=True):
@@ -73,6 +91,8 @@ class Pulse(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Of the process, since it began."""
     loop_lag: list[float]
     """How late the loop's own clockwork was, in seconds, since the last pulse."""
+    measurement_errors: list[float] = []
+    """Reported - scripted TTFT of every exchange of the calibration since the last pulse."""
 
 
 class Opened(msgspec.Struct, frozen=True, tag=True):

@@ -1,6 +1,7 @@
 """Keep-alive connections to one target, the most recently used first, under a limit that can be seen."""
 
 import asyncio
+import logging
 import ssl
 from collections import deque
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from swelld.engine.addresses import Addresses
 from swelld.engine.connection import Connection, Inbox
 from swelld.engine.target import TLS, Target
 
+log = logging.getLogger(__name__)
+
 
 class Pool:
     """Lends connections. Every one that is lent comes back by itself: complete (`on_idle`) or closed (`on_lost`)."""
@@ -21,6 +24,8 @@ class Pool:
         self.addresses = Addresses(target.url)
         self._timeout = target.timeouts.connect
         self._tls = tls_context(target.tls) if self.addresses.secure else None
+        if self._tls is not None and not target.tls.verify:
+            log.warning("TLS to %s is NOT verified: anyone in between can read and change it", self.addresses.place)
         self._server_name = target.tls.server_name
         self.inbox = Inbox()
         self._idle: list[Connection] = []

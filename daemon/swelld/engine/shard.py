@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable
 
 from swelld.clock import now
+from swelld.engine.calibrator import Calibrator
 from swelld.engine.client import Client
 from swelld.engine.loads import ClosedLoad, OpenLoad
 from swelld.engine.pacing import Alarm
-from swelld.engine.plan import Opened, Plan, Pulse, Report, RunStage, StageDone
+from swelld.engine.plan import BEFORE, Opened, Plan, Pulse, Report, RunStage, StageDone
 from swelld.load.arrivals import share
 from swelld.load.stage import ClosedStage
 from swelld.measurement import Measurement
@@ -30,6 +31,7 @@ class Shard:
         self._loop_lag: list[float] = []
         self._loads: list[ClosedLoad | OpenLoad] = []
         self._clients: list[Client] = []
+        self._calibrator: Calibrator | None = None
         self._background: list[asyncio.Task[None]] = []
         self._stopped = False
 
@@ -46,7 +48,11 @@ class Shard:
 
                 counter = tokenizer(target.tokenizer)
             self._clients.append(Client(number, target, adapter, limit, self._measurements.append, counter))
-        await asyncio.gather(*(c.pool.addresses.look_up() for c in self._clients if not c.pool.addresses.socket_path))
+        clients = [*self._clients]
+        if plan.calibration is not None:
+            self._calibrator = Calibrator(plan.calibration, self._part, self._parts)
+            clients.append(self._calibrator.client)
+        await asyncio.gather(*(c.pool.addresses.look_up() for c in clients if not c.pool.addresses.socket_path))
         self._background = [asyncio.create_task(self._watch_loop()), asyncio.create_task(self._pulse_for_ever())]
         self._report(Opened(self._part, self._prompts.size))
 
@@ -54,16 +60,30 @@ class Shard:
         """Carry out the share of one stage in every lane, drain it, report it done."""
         for number, client in enumerate(self._clients):
             client.begun = order.begun[number] if order.begun else 0
-        kind = ClosedLoad if isinstance(order.stage, ClosedStage) else OpenLoad
-        self._loads = [
-            kind(order, lane, self._clients, self._prompts, self._plan.seed, self._part, self._parts)
-            for lane in self._plan.lanes
-        ]
+        loads, beside = self._share_of(order)
+        self._loads = [*loads, *beside]
         if self._stopped:  # the order to stop came before this one was taken up
             self.stop(force=False)
-        await asyncio.gather(*(load.run() for load in self._loads))
+        calibrating = asyncio.gather(*(load.run() for load in beside))
+        try:
+            await asyncio.gather(*(load.run() for load in loads))
+        finally:
+            for load in beside:
+                load.stop(force=False)
+            await calibrating
         self.pulse()
         self._report(StageDone(self._part, order.number))
+
+    def _share_of(self, order: RunStage) -> tuple[list[ClosedLoad | OpenLoad], list[OpenLoad]]:
+        """The loads of a stage, and those that last as long as they do."""
+        seed, calibrator = self._plan.seed, self._calibrator
+        if order.number == BEFORE:
+            return ([calibrator.load(order, seed)] if calibrator else []), []
+        kind = ClosedLoad if isinstance(order.stage, ClosedStage) else OpenLoad
+        loads = [
+            kind(order, lane, self._clients, self._prompts, seed, self._part, self._parts) for lane in self._plan.lanes
+        ]
+        return loads, calibrator.beside(order, seed) if calibrator else []
 
     def stop(self, *, force: bool) -> None:
         """Start nothing new; with `force` cancel what is under way."""
@@ -87,6 +107,7 @@ class Shard:
                 largest_batch=self._largest_batch(),
                 cpu_seconds=time.process_time(),
                 loop_lag=lag,
+                measurement_errors=self._calibrator.taken() if self._calibrator else [],
             )
         )
 
@@ -102,6 +123,8 @@ class Shard:
         for background in self._background:
             background.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+        if self._calibrator is not None:
+            await self._calibrator.client.pool.aclose()
         await asyncio.gather(*(client.pool.aclose() for client in self._clients))
 
     async def _watch_loop(self) -> None:

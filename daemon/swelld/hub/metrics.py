@@ -5,6 +5,7 @@ from collections import defaultdict
 import numpy as np
 
 from swelld.clock import now
+from swelld.distribution import Floats
 from swelld.engine.plan import Pulse
 from swelld.hub.run import Batch, Spec
 from swelld.load.stage import ClosedStage, OpenStage, Stage
@@ -49,6 +50,9 @@ class MetricsListener:
             connections.set(sum(self._connections[target].values()))
         self._load(spec, stage)
         self._instrument(spec, pulse, saturated=saturated)
+
+    def measurement_errors(self, spec: Spec, errors: Floats) -> None:
+        self._registry.histogram(names.MEASUREMENT_ERROR).labels(spec.scenario).update(errors)
 
     def _load(self, spec: Spec, stage: Stage) -> None:
         if isinstance(stage, ClosedStage):

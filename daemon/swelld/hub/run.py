@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
+import msgspec
+
 import swelld
 from swelld.analysis.verdict import verdict
 from swelld.clock import WallClock, now
 from swelld.columns import Columns, columns
+from swelld.distribution import Floats
 from swelld.engine.launch import Crew
 from swelld.engine.plan import Broken, Died, Opened, Plan, Pulse, RunStage, StageDone, Stop
 from swelld.engine.system import throttled_seconds
+from swelld.hub.calibration import ErrorWatch
 from swelld.hub.pace import Pace
 from swelld.hub.tally import Tally, Window
 from swelld.hub.validity import Watch
@@ -74,6 +78,9 @@ class Listener(Protocol):
     def pulse(self, spec: Spec, stage: Stage, pulse: Pulse, *, saturated: bool) -> None:
         """How a shard fares."""
 
+    def measurement_errors(self, spec: Spec, errors: Floats) -> None:
+        """What a calibration found, in seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -116,6 +123,7 @@ class Run:
         self._stages: Sequence[Stage] = ()
         self._finished: list[StageResult] = []
         self._pace = Pace()
+        self._errors = ErrorWatch(spec.plan.calibration, self._tell_errors)
         self._stopped = False
         self._done_before = 0
 
@@ -127,6 +135,7 @@ class Run:
                 distinct = await self._opened()
             self._stages = self.spec.stages(distinct)
             self.state = "running"
+            await self._errors.before(self._crew)
             for number, stage in enumerate(self._stages):
                 if not self._stopped:
                     await self._run_stage(number, stage)
@@ -200,6 +209,7 @@ class Run:
             Tally(self.spec.thresholds, Window(stage, start), self.spec.percentiles) for _ in self.spec.plan.names
         ]
         level = self._level = _Level(number, stage, start, tallies)
+        self._errors.stage_begins()
         for listener in self._listeners:
             listener.stage_begins(self.spec, stage)
         self._crew.order(RunStage(number, stage, start))
@@ -244,6 +254,7 @@ class Run:
         saturated = level.watch.pulse(pulse, now(), throttled_seconds())
         level.in_flight[pulse.shard] = sum(pulse.in_flight)
         level.begun[pulse.shard] = pulse.begun
+        self._errors.take(pulse)
         level.reported[pulse.shard] += len(pulse.measurements)
         groups: dict[tuple[int, bool], list[Measurement]] = defaultdict(list)
         for m in pulse.measurements:
@@ -268,8 +279,13 @@ class Run:
             offered=tally.done / seconds if seconds and isinstance(stage, OpenStage) else None,
             achieved=started / seconds if seconds and isinstance(stage, OpenStage) else None,
         )
+        validity = msgspec.structs.replace(validity, measurement_error=self._errors.statistics())
         names = (plan.names[target], plan.targets[target].model)
         return tally.result(stage, names, self.spec.share, validity)
+
+    def _tell_errors(self, errors: Floats) -> None:
+        for listener in self._listeners:
+            listener.measurement_errors(self.spec, errors)
 
     def _active_users(self) -> int | None:
         level = self._level

@@ -62,7 +62,7 @@ def test_sound_stage_passes_everywhere_validity_first() -> None:
     assert findings[0] == Finding(
         "PASS",
         "validity",
-        "the load generator kept up: event loop lag p99 0.30 ms, 35.0% of a CPU",
+        "the load generator kept up: event loop lag p99 0.90 ms, 35.0% of a CPU",
         "concurrency=10",
         "local",
     )

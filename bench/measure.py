@@ -31,7 +31,8 @@ class Meter:
         """Everything about one run, in seconds and bytes; raises Unavailable or Overtime."""
         startup = self._startup_cpu(client, load, number) if load.subtract_startup else 0.0
         truth, figures, spent, extra = self._run(client, load)
-        tokens, requests = truth["tokens"], truth["requests"]
+        tokens = truth["tokens"] + spent.notes.get("tokens_warmup", 0)
+        requests = truth["requests"] + spent.notes.get("requests_warmup", 0)
         work = spent.cpu - startup
         row: dict[str, Any] = {
             "client": client.name,
@@ -99,7 +100,11 @@ class _Watch:
         truth = server.truth()
         if truth.get("first_request") and spent.looks[-1].at - truth["first_request"] >= self._ask.load.warmup:
             server.reset()
-            spent.notes["first_request_after"] = truth["first_request"] - spent.started
+            spent.notes |= {
+                "first_request_after": truth["first_request"] - spent.started,
+                "tokens_warmup": truth["tokens"],
+                "requests_warmup": truth["requests"],
+            }
             self._reset = True
 
     def extra(self, spent: Spent) -> dict[str, Any]:

@@ -6,7 +6,9 @@ import time
 from functools import partial
 from pathlib import Path
 
+import gevent
 from locust import FastHttpUser, constant, events, task
+from locust.exception import StopUser
 
 BODY = Path(os.environ["BODY"]).read_bytes()
 LIMIT = int(os.environ["REQUESTS"])
@@ -27,8 +29,7 @@ class Stream(FastHttpUser):
         """One exchange."""
         global begun  # noqa: PLW0603 - Locust gives users no other place to share
         if LIMIT and begun >= LIMIT:
-            self.environment.runner.quit()
-            return
+            raise StopUser
         begun += 1
         last = None
         sent = time.perf_counter()
@@ -45,6 +46,8 @@ class Stream(FastHttpUser):
                 else:
                     itl.append(moment - last)
                 last = moment
+        if LIMIT and len(ttft) == LIMIT:
+            gevent.spawn(self.environment.runner.quit)
 
 
 def has_token(event: bytes) -> bool:

@@ -125,22 +125,22 @@ class Scraped(Plain):
             self._finish(ask, pid)
 
     def _finish(self, ask: Ask, pid: int) -> None:
-        """Once the run is over, keep its result and end the daemon."""
+        """Once there is a result, keep it and end the daemon."""
         with urllib.request.urlopen(f"{self._url}/api/v1/runs", timeout=10) as answer:
-            runs = json.load(answer)
-        found = runs if isinstance(runs, list) else next(value for value in runs.values() if isinstance(value, list))
-        over = [run for run in found if run.get("state") in ("completed", "failed", "cancelled")]
-        if not over:
+            runs = json.load(answer)["runs"]
+        if not runs:
             return
-        with urllib.request.urlopen(f"{self._url}/api/v1/runs/{over[0]['id']}", timeout=10) as answer:
-            (ask.folder / "result.json").write_bytes(answer.read())
+        with urllib.request.urlopen(f"{self._url}/api/v1/runs/{runs[0]['id']}", timeout=10) as answer:
+            run = json.load(answer)
+        if "stages" not in run:  # its state alone may say completed a little earlier
+            return
+        (ask.folder / "result.json").write_text(json.dumps(run))
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
 
     def read(self, ask: Ask, log: Path) -> Figures:
         scrapes = {"scrapes": len(self._took), "scrape_seconds_max": max(self._took, default=None)}
-        result = json.loads((ask.folder / "result.json").read_text())
-        return _figures(result.get("result", result)) | scrapes
+        return _figures(json.loads((ask.folder / "result.json").read_text())) | scrapes
 
 
 class Reader(Plain):

@@ -119,6 +119,24 @@ class Validity(msgspec.Struct, frozen=True, kw_only=True):
     """Reported - scripted TTFT of a calibration: beside this stage or before the run; null if there was none."""
 
 
+class Phases(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found of a stage's ramp, steady part and drain, and which of it the figures are made of."""
+
+    asked: Literal["all", "steady"] = "all"
+    """The scenario's `window`."""
+    used: Literal["all", "steady"] = "all"
+    """`all` in spite of what was asked where the stage was never steady."""
+    reached: bool = False
+    """Whether it was ever steady; the lengths are null if not."""
+    ramp_seconds: float | None = None
+    """From the start of the stage, warm-up included."""
+    steady_seconds: float | None = None
+    drain_seconds: float | None = None
+    """To the end of the last exchange."""
+    note: str | None = None
+    """Why it was not steady."""
+
+
 class StageResult(msgspec.Struct, frozen=True, kw_only=True):
     """One target under one level of load, warm-up and drain excluded."""
 
@@ -150,6 +168,7 @@ class StageResult(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: dict[str, int]
     """Every outcome that occurred, `ok` among them."""
     validity: Validity
+    phases: Phases = Phases()
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -158,7 +177,7 @@ class Finding(msgspec.Struct, frozen=True):
     level: Literal["PASS", "WARNING", "FAIL"]
     subject: str
     """What was judged: `validity`, `rate`, `error rate`, `contention`, `dropped`, `cancelled`, `goodput`, `ttft p95`,
-    `tpot p95`, `e2e p90`, `samples` or `tokens`."""
+    `tpot p95`, `e2e p90`, `steady`, `samples` or `tokens`."""
     text: str
     """What was found, in figures and words."""
     stage: str | None = None

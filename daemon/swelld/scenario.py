@@ -80,6 +80,9 @@ class Scenario(Config):
     """What comes before the measured window of every stage."""
     drain: Duration = 30.0
     """How long requests under way may still take when a stage is over; then they are cancelled."""
+    window: Literal["all", "steady"] = "all"
+    """Which exchanges of a stage the result is made of: `all` measured ones, or only those while the load was `steady`,
+    without ramp and drain; all of them, with a warning, where it never was."""
     objectives: Objectives = Objectives()
     """What users should feel."""
     schedule: Literal["manual", "once", "continuous"] = "once"

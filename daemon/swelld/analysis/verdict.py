@@ -190,6 +190,17 @@ def _against_objective(stage: StageResult, goodput: Goodput, subject: str, value
     return _finding(stage, "WARNING" if enough else "FAIL", subject, text)
 
 
+def _steady(stage: StageResult, _: Mapping[str, Limit]) -> list[Finding]:
+    phases = stage.phases
+    if phases.asked == "all":
+        return []
+    if phases.used == "all" or phases.steady_seconds is None:
+        text = f"the stage was not steady: {phases.note or 'no reason recorded'}"
+        return [_finding(stage, "WARNING", "steady", text, "the figures are of the whole window, ramp and drain too")]
+    text = f"the figures are of {figures.seconds(phases.steady_seconds)} in which the stage was steady"
+    return [_finding(stage, "PASS", "steady", text)]
+
+
 def _samples(stage: StageResult, _: Mapping[str, Limit]) -> list[Finding]:
     answers = stage.e2e.count
     if not answers:
@@ -232,4 +243,4 @@ _Check = Callable[[StageResult, Mapping[str, Limit]], list[Finding]]
 _TIMED_CHECKS: Final[tuple[_Check, ...]] = (_rate, _error_rate, _contention, _dropped, _goodput, _latencies)
 """A load generator that cannot keep up spoils these."""
 
-_COUNTED_CHECKS: Final[tuple[_Check, ...]] = (_cancelled, _samples, _tokens)
+_COUNTED_CHECKS: Final[tuple[_Check, ...]] = (_cancelled, _steady, _samples, _tokens)

@@ -52,6 +52,7 @@ class Flags:
     warmup: int | None = None
     ramp_up: str | None = None
     max_in_flight: int | None = None
+    window: str | None = None
     prompts: str | None = None
     dataset: Path | None = None
     input_len: str | None = None
@@ -170,6 +171,7 @@ def _put_scenario(flags: Flags, put: Put) -> None:
         put((*at, "targets"), shares, "--target")
     put((*at, "warmup", "requests"), flags.warmup, "--warmup")
     put((*at, "max_in_flight"), flags.max_in_flight, "--max-in-flight")
+    put((*at, "window"), flags.window, "--window")
     _put_prompts(flags, put)
     for name, milliseconds in _goodput(flags.goodput):
         put((*at, "objectives", name), f"{milliseconds}ms", "--goodput")

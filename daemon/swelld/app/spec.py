@@ -39,6 +39,7 @@ def specify(settings: Settings, name: str, percentiles: Sequence[float] = ()) ->
             "scenario": everything["scenarios"][name],
         },
         percentiles=tuple(percentiles),
+        window=scenario.window,
     )
 
 

@@ -1,6 +1,7 @@
 """Starting the shards of a run: inside the hub's event loop, or as processes of their own."""
 
 import asyncio
+import logging
 import os
 import pickle
 import socket
@@ -104,7 +105,7 @@ class ProcessCrew:
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "swelld.engine.process"),
-                *(str(theirs.fileno()), str(part), str(self.size)),
+                *(str(theirs.fileno()), str(part), str(self.size), str(logging.getLogger().getEffectiveLevel())),
                 pass_fds=[theirs.fileno()],
                 stdin=asyncio.subprocess.DEVNULL,
             )

@@ -1,8 +1,9 @@
-"""A shard as a process of its own: `python -m swelld.engine.process FD PART PARTS`, started by the hub."""
+"""A shard as a process of its own: `python -m swelld.engine.process FD PART PARTS LOG_LEVEL`, started by the hub."""
 
 import asyncio
 import contextlib
 import gc
+import logging
 import pickle
 import signal
 import socket
@@ -62,7 +63,8 @@ async def _carry_out(shard: Shard, order: RunStage, part: int, report: Callable[
 
 def main() -> None:
     """Serve one hub until it says quit or goes away."""
-    descriptor, part, parts = map(int, sys.argv[1:])
+    descriptor, part, parts, level = map(int, sys.argv[1:])
+    logging.basicConfig(level=level, format=f"%(levelname)s shard {part}: %(message)s", stream=sys.stderr)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the hub decides what it means
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     allow_open_files()

@@ -20,6 +20,7 @@ from swelld.engine.plan import Broken, Died, Opened, Plan, Pulse, RunStage, Stag
 from swelld.engine.system import throttled_seconds
 from swelld.hub.calibration import ErrorWatch
 from swelld.hub.pace import Pace
+from swelld.hub.phases import Phasing, WindowKind
 from swelld.hub.tally import Tally, Window
 from swelld.hub.validity import Watch
 from swelld.load.stage import ClosedStage, OpenStage, Stage
@@ -59,6 +60,8 @@ class Spec:
     """As used, secrets redacted."""
     percentiles: tuple[float, ...] = ()
     """Percents wanted in the result besides the usual ones."""
+    window: WindowKind = "all"
+    """The part of each stage that the result is to be made of."""
 
     @property
     def endless(self) -> bool:
@@ -101,6 +104,7 @@ class _Level:
     stage: Stage
     start: float
     tallies: list[Tally]
+    phasing: Phasing
     watch: Watch = field(default_factory=Watch)
     in_flight: dict[int, int] = field(default_factory=dict)
     begun: dict[int, list[int]] = field(default_factory=dict)
@@ -208,7 +212,7 @@ class Run:
         tallies = [
             Tally(self.spec.thresholds, Window(stage, start), self.spec.percentiles) for _ in self.spec.plan.names
         ]
-        level = self._level = _Level(number, stage, start, tallies)
+        level = self._level = _Level(number, stage, start, tallies, self._phasing(stage, start, tallies))
         self._errors.stage_begins()
         for listener in self._listeners:
             listener.stage_begins(self.spec, stage)
@@ -266,11 +270,13 @@ class Run:
             self._pace.add(found.columns, now())
             for listener in self._listeners:
                 listener.batch(self.spec, level.stage, target, found)
+        level.phasing.take(now(), sum(level.in_flight.values()), pulse.measurements)
         for listener in self._listeners:
             listener.pulse(self.spec, level.stage, pulse, saturated=saturated)
 
     def _stage_result(self, level: _Level, target: int) -> StageResult:
-        tally, plan, stage = level.tallies[target], self.spec.plan, level.stage
+        plan, stage = self.spec.plan, level.stage
+        tally, phases = level.phasing.outcome(target)
         seconds = tally.window.seconds()
         started = tally.done - tally.outcomes["dropped"]
         validity = level.watch.verdict(
@@ -281,7 +287,19 @@ class Run:
         )
         validity = msgspec.structs.replace(validity, measurement_error=self._errors.statistics())
         names = (plan.names[target], plan.targets[target].model)
-        return tally.result(stage, names, self.spec.share, validity)
+        return tally.result(stage, names, self.spec.share, validity, phases)
+
+    def _phasing(self, stage: ClosedStage | OpenStage, start: float, tallies: list[Tally]) -> Phasing:
+        spec = self.spec
+        return Phasing(
+            stage,
+            start,
+            tallies,
+            spec.window,
+            lanes=self._copies(),
+            thresholds=spec.thresholds,
+            percentiles=spec.percentiles,
+        )
 
     def _tell_errors(self, errors: Floats) -> None:
         for listener in self._listeners:

@@ -15,6 +15,7 @@ from swelld.result import (
     ErrorCount,
     Goodput,
     ObjectiveShare,
+    Phases,
     Requests,
     StageResult,
     Tokens,
@@ -79,46 +80,69 @@ class Tally:
         self.distributions = {name: Distribution() for name in DISTRIBUTIONS}
         self.outcomes: Counter[str] = Counter()
         self._thresholds = thresholds
-        self._errors: Counter[str] = Counter()
-        self._samples: dict[str, str] = {}
-        self._inputs: Counter[str] = Counter()
-        self._outputs: Counter[str] = Counter()
-        self._cached: int | None = None
-        self._reasoning: int | None = None
-        self._mismatches = 0
-        self._met: Counter[str] = Counter()
-        self._good = 0
-        self._inside = Inside()
+        self.errors: Counter[str] = Counter()
+        self.samples: dict[str, str] = {}
+        self.inputs: Counter[str] = Counter()
+        self.outputs: Counter[str] = Counter()
+        self.cached: int | None = None
+        self.reasoning: int | None = None
+        self.mismatches = 0
+        self.met: Counter[str] = Counter()
+        self.good = 0
+        self.inside = Inside()
 
     def add(self, batch: Sequence[Measurement], columns: Columns) -> None:
         """A batch of measured exchanges and its columns."""
         self.window.see(batch)
+        self.count(columns)
+        if self.window.start is not None:
+            self.inside.add(batch, self.window.start, self.window.end)
+
+    def count(self, columns: Columns) -> None:
+        """Columns of measured exchanges, whatever became of the window."""
         for name, distribution in self.distributions.items():
             distribution.update(getattr(columns, name))
         self.outcomes.update(columns.outcomes)
-        self._errors.update(columns.errors)
-        self._samples = columns.samples | self._samples
-        self._inputs.update(columns.input_tokens_by_source)
-        self._outputs.update(columns.output_tokens_by_source)
+        self.errors.update(columns.errors)
+        self.samples = columns.samples | self.samples
+        self.inputs.update(columns.input_tokens_by_source)
+        self.outputs.update(columns.output_tokens_by_source)
         if columns.has_cached:
-            self._cached = (self._cached or 0) + columns.cached_tokens
+            self.cached = (self.cached or 0) + columns.cached_tokens
         if columns.has_reasoning:
-            self._reasoning = (self._reasoning or 0) + columns.reasoning_tokens
-        self._mismatches += columns.mismatches
-        self._met.update(columns.slo_met)
-        self._good += columns.slo_good
-        if self.window.start is not None:
-            self._inside.add(batch, self.window.start, self.window.end)
+            self.reasoning = (self.reasoning or 0) + columns.reasoning_tokens
+        self.mismatches += columns.mismatches
+        self.met.update(columns.slo_met)
+        self.good += columns.slo_good
+
+    def merge(self, other: "Tally") -> None:
+        """Add what another one counted; windows, and what fell inside them, are left as they are."""
+        for name, distribution in self.distributions.items():
+            distribution.merge(other.distributions[name])
+        self.outcomes.update(other.outcomes)
+        self.errors.update(other.errors)
+        self.samples = other.samples | self.samples
+        self.inputs.update(other.inputs)
+        self.outputs.update(other.outputs)
+        if other.cached is not None:
+            self.cached = (self.cached or 0) + other.cached
+        if other.reasoning is not None:
+            self.reasoning = (self.reasoning or 0) + other.reasoning
+        self.mismatches += other.mismatches
+        self.met.update(other.met)
+        self.good += other.good
 
     @property
     def done(self) -> int:
         """Exchanges that are over, dropped arrivals among them."""
         return self.outcomes.total()
 
-    def result(self, stage: Stage, names: tuple[str, str], share: float, validity: Validity) -> StageResult:
+    def result(
+        self, stage: Stage, names: tuple[str, str], share: float, validity: Validity, phases: Phases | None = None
+    ) -> StageResult:
         """The figures; `names` are the target's and the model's, `share` is what the objective asks for."""
         seconds = self.window.seconds()
-        inside = self._inside
+        inside = self.inside
         per_second = (lambda amount: amount / seconds) if seconds > 0 else (lambda amount: None)
         figures = {name: statistics(d, self._percentiles) for name, d in self.distributions.items()}
         gaps, ttft, e2e = figures.pop("gaps"), figures.pop("corrected_ttft"), figures.pop("corrected_e2e")
@@ -129,8 +153,8 @@ class Tally:
             window_seconds=seconds,
             requests=self._requests(),
             request_rate=per_second(inside.requests),
-            output_token_rate=per_second(inside.output_tokens) if self._outputs else None,
-            input_token_rate=per_second(inside.input_tokens) if self._inputs else None,
+            output_token_rate=per_second(inside.output_tokens) if self.outputs else None,
+            input_token_rate=per_second(inside.input_tokens) if self.inputs else None,
             mean_in_flight=per_second(inside.busy),
             goodput=self._goodput(share, seconds),
             itl=gaps,
@@ -139,6 +163,7 @@ class Tally:
             errors=self._error_counts(),
             outcomes=dict(self.outcomes),
             validity=validity,
+            phases=phases or Phases(),
             **figures,
         )
 
@@ -158,25 +183,25 @@ class Tally:
         if not self._thresholds:
             return None
         total = self.done
-        shares = {n: ObjectiveShare(t, self._met[n], total) for n, t in self._thresholds.items()}
-        ratio = self._good / total if total else None
-        return Goodput(ratio, self._good, total, self._good / seconds if seconds else None, share, shares)
+        shares = {n: ObjectiveShare(t, self.met[n], total) for n, t in self._thresholds.items()}
+        ratio = self.good / total if total else None
+        return Goodput(ratio, self.good, total, self.good / seconds if seconds else None, share, shares)
 
     def _tokens(self) -> Tokens:
-        sources = list(self._outputs)
+        sources = list(self.outputs)
         return Tokens(
-            input=self._inputs.total() if self._inputs else None,
-            output=self._outputs.total() if self._outputs else None,
+            input=self.inputs.total() if self.inputs else None,
+            output=self.outputs.total() if self.outputs else None,
             source=None if not sources else sources[0] if len(sources) == 1 else "mixed",
-            cached=self._cached,
-            reasoning=self._reasoning,
-            mismatches=self._mismatches,
+            cached=self.cached,
+            reasoning=self.reasoning,
+            mismatches=self.mismatches,
         )
 
     def _error_counts(self) -> dict[str, ErrorCount]:
         return {
-            kind: ErrorCount(count, _OUTCOME_OF.get(kind, Outcome.FAILED), self._samples.get(kind))
-            for kind, count in self._errors.most_common()
+            kind: ErrorCount(count, _OUTCOME_OF.get(kind, Outcome.FAILED), self.samples.get(kind))
+            for kind, count in self.errors.most_common()
         }
 
 

@@ -121,7 +121,7 @@ def _title(name: str, *more: str) -> Rule:
 
 def _summary(stage: StageResult) -> Text:
     requests = stage.requests
-    parts = [f"{_ok(requests)} ok in {figures.seconds(stage.window_seconds)}"]
+    parts = [f"{_ok(requests)} ok in {_window(stage)}"]
     for number, what in (
         (requests.failed, "failed"),
         (requests.dropped, "dropped"),
@@ -138,6 +138,15 @@ def _summary(stage: StageResult) -> Text:
         if value is not None:
             parts.append(f"{figures.rate(value)} {what}")
     return Text(" · ".join(parts))
+
+
+def _window(stage: StageResult) -> str:
+    phases = stage.phases
+    seconds = figures.seconds(stage.window_seconds)
+    if phases.used == "all" or phases.ramp_seconds is None or phases.drain_seconds is None:
+        return seconds
+    whole = phases.ramp_seconds + stage.window_seconds + phases.drain_seconds
+    return f"steady {seconds} of {figures.seconds(whole)}"
 
 
 def _rows(stage: StageResult) -> list[tuple[str, bool, Statistics]]:

@@ -18,7 +18,7 @@ from sample_results import (
     validity,
 )
 from swelld.analysis.verdict import IN_DOUBT, LIMITS, SAMPLES_FOR_P99, missed_objective, verdict
-from swelld.result import ErrorCount, Finding, Requests, StageResult, Statistics, Tokens
+from swelld.result import ErrorCount, Finding, Phases, Requests, StageResult, Statistics, Tokens
 
 
 def finding(subject: str, *stages: StageResult) -> Finding:
@@ -111,6 +111,21 @@ def test_contention_counts_its_kinds_together_and_no_others() -> None:
     found = finding("contention", stage(requests=failed(14), errors=errors))
     assert found.level == "FAIL"
     assert found.text.startswith("5.0% of requests (5 of 100)")
+
+
+def test_a_steady_part_that_was_asked_for_and_not_found_is_a_warning() -> None:
+    phases = Phases(asked="steady", note="the queue grows: answers fell 23% behind arrivals")
+    found = finding("steady", stage(phases=phases))
+    assert found.level == "WARNING"
+    assert found.text == "the stage was not steady: the queue grows: answers fell 23% behind arrivals"
+    assert found.reason == "the figures are of the whole window, ramp and drain too"
+    good = Phases(
+        asked="steady", used="steady", reached=True, ramp_seconds=2.0, steady_seconds=12.3, drain_seconds=0.7
+    )
+    found = finding("steady", stage(phases=good))
+    assert (found.level, found.text) == ("PASS", "the figures are of 12.30 s in which the stage was steady")
+    unasked = Phases(reached=True, ramp_seconds=2.0, steady_seconds=12.3, drain_seconds=0.7)
+    assert "steady" not in subjects(verdict([stage(phases=unasked)]))
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,8 @@ def serving(port: int = 0) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
 
 def sizes() -> list[int]:
     """Memory of the load processes."""
-    shards = [p for p in psutil.Process().children() if "swelld.engine.process" in p.cmdline()]
-    return [shard.memory_info().rss for shard in shards]
+    children = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    return [child.memory_info().rss for child in children if "swelld.engine.process" in child.cmdline()]
 
 
 class Outage:

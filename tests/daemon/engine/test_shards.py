@@ -1,8 +1,6 @@
 """Shards share a plan exactly: what two processes do together is what one alone would have done."""
 
 import asyncio
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ import pytest
 
 from runs import Kept, carry_out, one_target, settings_for
 from swelld.adapters.openai import OpenAIChat
+from swelld.clock import now
 from swelld.engine.launch import InlineCrew, ProcessCrew, crew
 from swelld.engine.plan import Lane, Opened, Plan, RunStage, StageDone, Stop
 from swelld.engine.target import Target
@@ -80,22 +79,49 @@ async def test_more_shards_than_users(sim: str, tmp_path: Path) -> None:
     assert sorted(line["index"] for line in kept.lines()) == list(range(6))
 
 
-async def test_a_shard_that_dies_ends_the_run_with_what_there_is(sim: str, tmp_path: Path) -> None:
-    scenario = {"prompts": PROMPTS, "load": {"concurrency": 2}, "duration": "30s"}
-    killed: list[int] = []
+def shards_of_ours() -> list[psutil.Process]:
+    children = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in children if "swelld.engine.process" in child.cmdline()]
 
-    def kill(progress: Progress) -> None:
-        if progress.done > 20 and not killed:
-            victim = next(p for p in psutil.Process().children() if "swelld.engine.process" in p.cmdline())
-            killed.append(victim.pid)
-            os.kill(victim.pid, signal.SIGKILL)
 
-    kept = await carry_out(settings_for(tmp_path, one_target(sim), scenario, shards=2), kill)
+class Killer:
+    """Kills a shard each time the run has gone on for some requests more."""
+
+    def __init__(self, times: int) -> None:
+        self.killed: list[int] = []
+        self._times = times
+
+    def __call__(self, progress: Progress) -> None:
+        alive = shards_of_ours()
+        if progress.done > 20 and len(self.killed) < self._times and len(alive) == 2 and progress.in_flight:
+            self.killed.append(alive[0].pid)
+            alive[0].kill()
+
+
+async def test_a_shard_that_dies_is_replaced_and_that_is_said(sim: str, tmp_path: Path) -> None:
+    scenario = {"prompts": PROMPTS, "load": "50/s", "duration": "3s"}
+    killer = Killer(1)
+    kept = await carry_out(settings_for(tmp_path, one_target(sim), scenario, shards=2), killer)
+    stage = kept.stage()
+    assert (kept.result.run.state, len(killer.killed)) == ("completed", 1)
+    assert not stage.validity.valid
+    assert "died (signal 9) and was replaced" in stage.validity.reasons[0]
+    numbers = sorted(line["index"] for line in kept.lines())
+    assert len(set(numbers)) == len(numbers) == stage.requests.scheduled  # nothing was counted twice
+    assert 140 <= len(numbers) <= 150  # and hardly anything was lost
+    assert not shards_of_ours()
+
+
+async def test_shards_that_die_again_and_again_end_the_run_with_what_there_is(sim: str, tmp_path: Path) -> None:
+    scenario = {"prompts": PROMPTS, "load": {"concurrency": 2}, "duration": "60s"}
+    killer = Killer(50)
+    kept = await carry_out(settings_for(tmp_path, one_target(sim), scenario, shards=2), killer)
     assert kept.result.run.state == "failed"
+    assert 2 <= len(killer.killed) < 10
     assert kept.stage().requests.ok > 20
     assert kept.stage().requests.ok == len(kept.lines())
-    assert kept.result.run.duration_seconds < 20
-    assert not [p for p in psutil.Process().children() if "swelld.engine.process" in p.cmdline()]
+    assert kept.result.run.duration_seconds < 40
+    assert not shards_of_ours()
 
 
 def plan(url: str) -> Plan:
@@ -118,8 +144,6 @@ async def next_of(shards: InlineCrew | ProcessCrew, kind: type[Any]) -> Any:
 
 @pytest.mark.parametrize("shards", ["inline", 1])
 async def test_a_stop_on_the_heels_of_an_order_is_heard(sim: str, shards: int | str) -> None:
-    from swelld.clock import now
-
     one = crew(plan(sim), shards)
     assert isinstance(one, (InlineCrew, ProcessCrew))
     try:

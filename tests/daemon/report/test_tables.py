@@ -10,7 +10,7 @@ from rich.console import Console
 from sample_results import empty_stage, goodput, open_stage, result, stage, statistics, validity
 from swelld.analysis.verdict import verdict
 from swelld.report.tables import PERCENTILES, ResultReport
-from swelld.result import Finding, StageResult, Statistics
+from swelld.result import Finding, Phases, StageResult, Statistics
 
 
 def shown(
@@ -43,6 +43,17 @@ def test_latencies_under_one_unit_with_every_statistic() -> None:
     assert cells[-1] == "70.00"
     assert row(lines, "E2E")[0] == "ms"
     assert row(lines, "Output")[:3] == ["tok", "100", "128.0"]
+
+
+def test_the_steady_part_is_named_where_figures_are_made_of_it() -> None:
+    phases = Phases(
+        asked="steady", used="steady", reached=True, ramp_seconds=4.0, steady_seconds=8.0, drain_seconds=0.5
+    )
+    (line,) = (line for line in shown([stage(phases=phases)]) if " ok in " in line)
+    assert line.startswith("100/100 ok in steady 8.00 s of 12.50 s · ")
+    unused = msgspec.structs.replace(phases, asked="all", used="all")
+    (line,) = (line for line in shown([stage(phases=unused)]) if " ok in " in line)
+    assert line.startswith("100/100 ok in 8.00 s · ")
 
 
 def test_long_answers_are_in_seconds() -> None:

@@ -12,6 +12,7 @@ import pytest
 from sim_client import CHAT, Peer, ask, chat, encoded
 from swelld.sim import SimOptions, serve, simulated
 from swelld.sim.__main__ import main
+from swelld.sim.process import simulating
 
 
 def gone(pid: int) -> bool:
@@ -69,6 +70,28 @@ def test_simulated_ends_with_its_block_whatever_is_raised() -> None:
     before = children()
     with pytest.raises(KeyError), simulated():
         raise KeyError
+    assert children() == before
+
+
+async def test_simulating_does_the_same_in_an_event_loop() -> None:
+    before = children()
+    async with simulating(SimOptions(tokens=3, ttft=0.0)) as url:
+        assert len(children() - before) == 1
+        assert len(ask(url, CHAT, chat()).events) == 6
+    assert children() == before
+    with pytest.raises(KeyError):
+        async with simulating():
+            raise KeyError
+    assert children() == before
+
+
+async def test_simulating_says_when_it_cannot_start(capfd: pytest.CaptureFixture[str]) -> None:
+    before = children()
+    async with simulating() as url:
+        with pytest.raises(RuntimeError, match="ended before it was ready"):
+            async with simulating(SimOptions(port=int(url.rsplit(":", 1)[1]))):
+                pass
+    assert "cannot listen" in capfd.readouterr().err
     assert children() == before
 
 

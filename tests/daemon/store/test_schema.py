@@ -17,6 +17,7 @@ from swelld.result import (
     Finding,
     Goodput,
     ObjectiveShare,
+    Phases,
     Requests,
     Result,
     RunInfo,
@@ -105,6 +106,7 @@ def test_schema_must_be_named() -> None:
         (Tokens, "Tokens"),
         (ErrorCount, "Errors"),
         (Validity, "Validity"),
+        (Phases, "Phases"),
         (Finding, "Verdict"),
         (Metadata, "metadata.json"),
         (RequestLine, "requests.jsonl"),
@@ -123,7 +125,7 @@ def test_every_struct_of_the_result_is_among_those_documented() -> None:
         kind.__name__
         for kind in (
             *(Result, RunInfo, StageResult, Requests, Statistics, Corrected, Goodput, ObjectiveShare, Tokens),
-            *(ErrorCount, Validity, Finding),
+            *(ErrorCount, Validity, Phases, Finding),
         )
     }
 

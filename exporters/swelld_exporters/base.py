@@ -1,0 +1,48 @@
+"""What takes measurements elsewhere has to offer, and what it is given."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from swelld.clock import WallClock
+from swelld.measurement import Measurement
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where measurements come from: the same object for all of one run, stage and target."""
+
+    run_id: str
+    scenario: str
+    stage: str
+    """The stage's label; `warmup` for exchanges outside of the measured window."""
+    target: str
+    model: str
+    url: str
+    api: str
+    started: float
+    """Monotonic moment at which the run began."""
+    wall: WallClock
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    """The objective's, in seconds, by `ttft tpot itl e2e`."""
+
+
+class Exchanged(NamedTuple):
+    """One measurement and where it comes from."""
+
+    origin: Origin
+    measurement: Measurement
+
+
+class Permanent(Exception):
+    """Raised by an exporter for a batch that no second try can help: it is dropped and counted."""
+
+
+class Exporter(Protocol):
+    """Gets one batch at a time, never two at once; anything it raises but Permanent is tried again."""
+
+    async def export(self, batch: Sequence[Exchanged]) -> None:
+        """Deliver a batch, which is never changed."""
+
+    async def aclose(self) -> None:
+        """Let go of everything; may be called twice, and without any export before."""

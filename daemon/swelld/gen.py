@@ -1,11 +1,16 @@
-"""Writes what is generated from the code, or with `--check` says what is stale: `python -m swelld.gen`."""
+"""Writes what is generated from the code, or with `--check` says what is stale: `python -m swelld.gen`.
+
+`python -m swelld.gen --picture result.json > docs/pictures/run.svg` draws the README's picture from a real result.
+"""
 
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from swelld.report.picture import svg
 from swelld.settings import with_reference
+from swelld.store.results import load_result
 from swelld.store.schema import schema_text
 from swelld_exporters.reference import metrics_reference
 
@@ -30,6 +35,9 @@ def stale(root: Path) -> dict[Path, str]:
 
 def main() -> int:
     """Run in the root of a checkout."""
+    if sys.argv[1:2] == ["--picture"]:
+        sys.stdout.write(svg(load_result(Path(sys.argv[2]))))
+        return 0
     check = "--check" in sys.argv[1:]
     found = stale(Path.cwd())
     for path, text in found.items():

@@ -127,6 +127,8 @@ class ProcessCrew:
             if not self._quitting:
                 how = f"signal {-status}" if status < 0 else f"status {status}"
                 self.reports.put_nowait(Died(part, how))
+        except Exception as error:  # noqa: BLE001 - a run that nobody reports to would wait for ever
+            self.reports.put_nowait(Broken(part, f"a load process said what cannot be understood: {error}"))
 
     async def aclose(self) -> None:
         self._quitting = True

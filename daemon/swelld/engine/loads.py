@@ -204,8 +204,8 @@ class ClosedLoad(_Load):
         if self._warmups_left:
             self._warmups_left -= 1
             return True
-        if now() < self._order.start + self._stage.warmup_seconds:
-            return True
+        if self._stage.warmup_seconds and now() < self._order.start + self._stage.warmup_seconds:
+            return True  # without a warm-up, a user that woke up a bit early is in the window all the same
         self._window.set()
         return False
 

@@ -160,8 +160,7 @@ class Run:
         self._stopped = True
         self.state = "draining"
         if self._level is not None:
-            for tally in self._level.tallies:
-                tally.window.cut(now())
+            self._cut(self._level)
         self._crew.order(Stop(force))
 
     def progress(self) -> Progress:
@@ -231,10 +230,20 @@ class Run:
                     await self._replace(level, report)
                 elif isinstance(report, Opened):
                     self._crew.order(self._rest(level, report.shard), report.shard)
+                    if self._stopped:
+                        self._crew.order(Stop(force=False), report.shard)
+        except RunFailed:
+            self._cut(level)
+            raise
         finally:
             self._finished += [self._stage_result(level, target) for target in range(len(tallies))]
             self._done_before += sum(t.done for t in tallies)
             self._level = None
+
+    def _cut(self, level: _Level) -> None:
+        """Nothing that comes after this moment belongs to the stage's window."""
+        for tally in level.tallies:
+            tally.window.cut(now())
 
     async def _replace(self, level: _Level, died: Died) -> None:
         """Start a dead shard again; what it had begun and not reported is lost, and that is said."""

@@ -86,6 +86,7 @@ class Steady:
         self._last = start
         self._good = start
         self._before = (0, 0, 0)
+        self._over = False
 
     def look(
         self, moment: float, *, in_flight: int, answered: int, dropped: int, measured: int, until: float = math.inf
@@ -94,7 +95,7 @@ class Steady:
         measured ones; and when its window ends, if that is known."""
         self.until = min(self.until, until)
         if moment > self.until:
-            self.falling = False
+            self.falling, self._over = False, True
             return
         if self._total is not None and measured and measured + in_flight >= self._total:
             self.until, self.falling = self._good if self.falling else self._last, False
@@ -108,8 +109,9 @@ class Steady:
         """The phases as they look by now; steady is never before `window_start`."""
         if isinstance(self._stage, OpenStage) and self._stage.rate_end is not None:
             return Found(note="the rate changes all the time")
-        end = min(self.until, self._last)
-        count = max(0, min(len(self._slices), int((end - self.start) / self.width + 1e-9)))
+        seen = min(self.until, self._last)
+        end = self.until if self._over else seen
+        count = max(0, min(len(self._slices), int((seen - self.start) / self.width + 1e-9)))
         first = self._first(window_start)
         if count and self._full and not self._was_full and first >= count:
             return Found(note=f"fewer than {FULL:.0%} of the users were waiting for an answer")

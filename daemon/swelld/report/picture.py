@@ -1,8 +1,6 @@
-"""The terminal result as an SVG, for a README: `python -m swelld.report.picture result.json > run.svg`."""
+"""The terminal result as an SVG, for a README."""
 
 import re
-import sys
-from pathlib import Path
 
 from swelld.result import Result
 
@@ -19,9 +17,3 @@ def svg(result: Result, width: int = 110) -> str:
     console.print(ResultReport(result))
     picture = console.export_svg(title=f"swelld run: {result.run.scenario}")
     return re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
-
-
-if __name__ == "__main__":
-    from swelld.store.results import load_result
-
-    sys.stdout.write(svg(load_result(Path(sys.argv[1]))))

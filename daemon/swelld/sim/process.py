@@ -34,9 +34,7 @@ def simulated(options: SimOptions | None = None) -> Iterator[str]:
 async def simulating(options: SimOptions | None = None) -> AsyncIterator[str]:
     """The same without holding up the event loop; a Ctrl-C in the terminal does not reach this simulator."""
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        *_command(options), stdin=pipe, stdout=pipe, start_new_session=True
-    )
+    process = await asyncio.create_subprocess_exec(*_command(options), stdin=pipe, stdout=pipe, start_new_session=True)
     assert process.stdin
     assert process.stdout
     try:

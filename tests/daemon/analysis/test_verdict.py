@@ -119,11 +119,9 @@ def test_a_steady_part_that_was_asked_for_and_not_found_is_a_warning() -> None:
     assert found.level == "WARNING"
     assert found.text == "the stage was not steady: the queue grows: answers fell 23% behind arrivals"
     assert found.reason == "the figures are of the whole window, ramp and drain too"
-    good = Phases(
-        asked="steady", used="steady", reached=True, ramp_seconds=2.0, steady_seconds=12.3, drain_seconds=0.7
-    )
+    good = Phases(asked="steady", used="steady", reached=True, ramp_seconds=2.0, steady_seconds=12.3, drain_seconds=0.7)
     found = finding("steady", stage(phases=good))
-    assert (found.level, found.text) == ("PASS", "the figures are of 12.30 s in which the stage was steady")
+    assert (found.level, found.text) == ("PASS", "the figures are of 12.3 s in which the stage was steady")
     unasked = Phases(reached=True, ramp_seconds=2.0, steady_seconds=12.3, drain_seconds=0.7)
     assert "steady" not in subjects(verdict([stage(phases=unasked)]))
 

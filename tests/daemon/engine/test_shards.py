@@ -93,7 +93,7 @@ class Killer:
 
     def __call__(self, progress: Progress) -> None:
         alive = shards_of_ours()
-        if progress.done > 20 and len(self.killed) < self._times and len(alive) == 2 and progress.in_flight:
+        if progress.done > 20 and len(self.killed) < self._times and len(alive) == 2:
             self.killed.append(alive[0].pid)
             alive[0].kill()
 
@@ -120,7 +120,7 @@ async def test_shards_that_die_again_and_again_end_the_run_with_what_there_is(si
     assert 2 <= len(killer.killed) < 10
     assert kept.stage().requests.ok > 20
     assert kept.stage().requests.ok == len(kept.lines())
-    assert kept.result.run.duration_seconds < 40
+    assert kept.stage().window_seconds < kept.result.run.duration_seconds < 40  # the rates are not of 60 seconds
     assert not shards_of_ours()
 
 

@@ -50,7 +50,7 @@ def test_the_steady_part_is_named_where_figures_are_made_of_it() -> None:
         asked="steady", used="steady", reached=True, ramp_seconds=4.0, steady_seconds=8.0, drain_seconds=0.5
     )
     (line,) = (line for line in shown([stage(phases=phases)]) if " ok in " in line)
-    assert line.startswith("100/100 ok in steady 8.00 s of 12.50 s · ")
+    assert line.startswith("100/100 ok in steady 8.00 s of 12.5 s · ")
     unused = msgspec.structs.replace(phases, asked="all", used="all")
     (line,) = (line for line in shown([stage(phases=unused)]) if " ok in " in line)
     assert line.startswith("100/100 ok in 8.00 s · ")

@@ -164,7 +164,7 @@ class ClosedLoad(_Load):
             self._begin(self._user(user, self._order.start + stage.ramp_up * user / stage.users))
         users = asyncio.gather(*self._live, return_exceptions=True)
         if stage.duration is None:
-            await users
+            await asyncio.wait([users])  # a stop cancels this, and must not cancel the users with it
             return
         clock = asyncio.create_task(self._end_of_window(stage.duration))
         ends: list[asyncio.Future[Any]] = [users, clock]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import pytest
@@ -206,7 +207,7 @@ async def test_users_think_by_the_seed() -> None:
         notes = Notes()
         await carry_out(loads(ClosedStage(label="c", users=1, requests=6, think_time=0.03), notes))
         moments = [asked.moment for asked in notes.asked]
-        pauses.append([after - before for before, after in zip(moments, moments[1:], strict=False)])
+        pauses.append([after - before for before, after in pairwise(moments)])
     assert pauses[0] == pytest.approx(pauses[1], abs=0.03)
     assert max(pauses[0]) > 1.5 * min(pauses[0])
 

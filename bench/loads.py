@@ -155,8 +155,10 @@ def _honest(row: Row) -> float | None:
 
 
 def _missing(row: Row) -> float | None:
-    scheduled, good = row.get("scheduled"), row.get("ok")
-    return None if scheduled is None or good is None else scheduled - good
+    scheduled, good, answered = row.get("scheduled"), row.get("ok"), row.get("completed")
+    if scheduled is None or good is None or answered is None:
+        return None
+    return float(scheduled - min(good, answered))
 
 
 def _per_stream(row: Row) -> float | None:

@@ -43,6 +43,7 @@ class Meter:
             "wall": spent.wall,
             "cpu_seconds": spent.cpu,
             "startup_cpu": startup,
+            "cpu_parts": spent.parts,
             "cpu_per_token": work / tokens if tokens else None,
             "cpu_per_request": work / requests if requests else None,
             "memory": spent.memory,

@@ -37,6 +37,8 @@ class Spent:
     cpu: float = 0.0
     status: int = 0
     looks: list[Look] = field(default_factory=list)
+    parts: dict[str, float] = field(default_factory=dict)
+    """CPU seconds at the last look, by the module or program that a process runs."""
     notes: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -80,6 +82,7 @@ def run(
 
 def _watch(process: subprocess.Popen[bytes], spent: Spent, limit: float, looking: Callable[[int, Spent], None]) -> None:
     cpu: dict[int, float] = {}
+    names: dict[int, str] = {}
     family = {process.pid}
     pidfd = os.pidfd_open(process.pid)
     try:
@@ -87,6 +90,7 @@ def _watch(process: subprocess.Popen[bytes], spent: Spent, limit: float, looking
             if time.time() - spent.started > limit:
                 raise Overtime(f"not over after {limit:.0f} s")
             spent.looks.append(_look(family, cpu))
+            names |= {pid: _name(pid) for pid in cpu if pid not in names}
             looking(process.pid, spent)
     finally:
         os.close(pidfd)
@@ -95,6 +99,8 @@ def _watch(process: subprocess.Popen[bytes], spent: Spent, limit: float, looking
     spent.wall = time.time() - spent.started
     # Children that were never waited for are missing in the one, what was not seen any more in the other.
     spent.cpu = max(usage.ru_utime + usage.ru_stime, sum(cpu.values()))
+    for pid, seconds in cpu.items():
+        spent.parts[names[pid]] = spent.parts.get(names[pid], 0.0) + seconds
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
@@ -120,6 +126,18 @@ def _look(family: set[int], cpu: dict[int, float]) -> Look:
                 elif line.startswith("Rss:"):
                     rss += int(line.split()[1]) * 1024
     return Look(time.time(), pss, rss)
+
+
+def _name(pid: int) -> str:
+    """The module that Python runs with -m, else the program."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    except OSError:
+        return "?"
+    if "-m" in words[1:-1]:
+        return words[words.index("-m") + 1]
+    script = len(words) > 1 and Path(words[0]).name.startswith("python")
+    return Path(words[1 if script else 0]).name
 
 
 def _processes() -> list[tuple[int, int, int, float]]:

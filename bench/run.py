@@ -45,7 +45,8 @@ streams: mean and peak of those open at the server; tokens/s: sent by the server
 
 def clients() -> dict[str, Client]:
     """Every client by name."""
-    return {client.name: client for client in (Swelld(), Scraped(), Reader(), Aiohttp(), *PEERS)}
+    found: tuple[Client, ...] = (Swelld(), Scraped(), Reader(), Aiohttp(), *PEERS)
+    return {client.name: client for client in found}
 
 
 def main() -> None:

@@ -123,6 +123,10 @@ def _facts(row: Row) -> list[str]:
         )
     if row["load"] == "10000" and row.get("memory"):
         found.append(f"{name}: {row['memory'] / row['streams'] / 1024:.1f} KiB a stream, interpreters and all")
+    if name.startswith("swelld") and (parts := row.get("cpu_parts")):
+        whole = sum(parts.values())
+        shares = ", ".join(f"{part} {seconds / whole:.0%}" for part, seconds in parts.items())
+        found.append(f"{name}: its CPU, start-up included: {shares}")
     if row.get("aborted"):
         found.append(f"{name}: broke off {row['aborted']:,.0f} answers")
     if row.get("failed"):

@@ -53,11 +53,13 @@ def _has_token(event: bytes) -> bool:
 
 
 def _statistics(values: list[float]) -> dict[str, float]:
-    p50, p99 = np.quantile(values, [0.5, 0.99]) if values else (None, None)
-    return {"count": len(values)} | ({"p50": float(p50), "p99": float(p99)} if values else {})
+    if not values:
+        return {"count": 0}
+    p50, p99 = np.quantile(values, [0.5, 0.99])
+    return {"count": len(values), "p50": float(p50), "p99": float(p99)}
 
 
-async def main(port: str, streams: str, seconds: str, limit: str, body: bytes) -> None:
+async def main(port: str, streams: str, seconds: str, limit: str, *, body: bytes) -> None:
     """Run and print one JSON line."""
     run = Run(port, float(seconds), int(limit), body)
     async with aiohttp.ClientSession(
@@ -68,4 +70,4 @@ async def main(port: str, streams: str, seconds: str, limit: str, body: bytes) -
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:5], Path(sys.argv[5]).read_bytes()))
+    asyncio.run(main(*sys.argv[1:5], body=Path(sys.argv[5]).read_bytes()))

@@ -164,7 +164,7 @@ class Aiohttp(Plain):
     """What most tools do: aiohttp, `iter_any`, JSON for each event, asyncio's own loop."""
 
     name = "aiohttp"
-    differs = "60 lines of our own: `iter_any`, `json.loads` for each event, asyncio's own loop"
+    differs = "a short script of ours: `iter_any`, `json.loads` for each event, asyncio's own loop"
 
     def version(self) -> str:
         return aiohttp.__version__

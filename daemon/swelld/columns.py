@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from swelld.distribution import Floats
-from swelld.measurement import Measurement, Outcome, TokenSource
+from swelld.measurement import STALL_FACTOR, STALL_SECONDS, Measurement, Outcome, TokenSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class Columns:
     ttfo: Floats
     corrected_ttft: Floats
     gaps: Floats
+    stalls: int
+    """Gaps in which a stream stood still."""
     tpot: Floats
     e2e: Floats
     corrected_e2e: Floats
@@ -50,6 +52,8 @@ class Columns:
     slo_met: dict[str, int]
     """By threshold, of all in the batch."""
     slo_bad_by_reason: dict[str, int]
+    sampled: tuple[Measurement, ...]
+    """Exchanges whose span is certainly made: few, so they may be looked at one by one."""
 
 
 @dataclass(slots=True)
@@ -182,13 +186,15 @@ def columns(batch: Sequence[Measurement], thresholds: Mapping[str, float]) -> Co
     table = _Table(thresholds)
     for m in batch:
         table.add(m)
+    gaps = token_gaps(batch)
     arrays = {name: np.asarray(getattr(table.lists, name), dtype=np.float64) for name in _Lists.__slots__}
     return Columns(
         outcomes={k.value: v for k, v in Counter(m.outcome for m in batch).items()},
         errors=dict(table.errors),
         samples=table.samples,
         started=sum(m.outcome is not Outcome.DROPPED for m in batch),
-        gaps=token_gaps(batch),
+        gaps=gaps,
+        stalls=_stalls(batch) if gaps.size and gaps.max() > STALL_SECONDS else 0,
         input_tokens_by_source=dict(table.inputs),
         output_tokens_by_source=dict(table.outputs),
         cached_tokens=sum(m.cached_tokens or 0 for m in batch),
@@ -201,8 +207,17 @@ def columns(batch: Sequence[Measurement], thresholds: Mapping[str, float]) -> Co
         slo_good=table.good,
         slo_met=table.met,
         slo_bad_by_reason=dict(table.bad) if thresholds else {},
+        sampled=tuple(m for m in batch if m.sampled),
         **arrays,
     )
+
+
+def _stalls(batch: Sequence[Measurement]) -> int:
+    """Of the good answers; one by one, as each has a median of its own."""
+    streams = [m.tokens_at for m in batch if m.outcome is Outcome.OK and len(m.tokens_at) > 8]
+    between = [np.diff(np.frombuffer(tokens)) for tokens in streams]
+    limits = [max(STALL_SECONDS, STALL_FACTOR * float(np.median(gaps))) for gaps in between]
+    return sum(int(np.count_nonzero(gaps > limit)) for gaps, limit in zip(between, limits, strict=True))
 
 
 def token_gaps(batch: Sequence[Measurement]) -> Floats:

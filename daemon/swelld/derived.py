@@ -1,9 +1,19 @@
 """What one measurement says in seconds: the plain reference for every definition, None where one does not apply."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from swelld.distribution import Floats
-from swelld.measurement import Measurement
+from swelld.measurement import STALL_FACTOR, STALL_SECONDS, Measurement
+
+
+class Stall(NamedTuple):
+    """A gap in which a stream stood still."""
+
+    at: float
+    """The moment at which it began: that of the last token before it."""
+    seconds: float
 
 
 def token_moments(m: Measurement) -> Floats:
@@ -34,6 +44,16 @@ def ttfo(m: Measurement) -> float | None:
 def gaps(m: Measurement) -> Floats:
     """ITL: every gap between consecutive token-bearing events."""
     return np.diff(token_moments(m))
+
+
+def stalls(m: Measurement) -> list[Stall]:
+    """Gaps longer than `STALL_FACTOR` times the answer's median gap and than `STALL_SECONDS`, in the order of time."""
+    moments = token_moments(m)
+    between = np.diff(moments)
+    if not between.size:
+        return []
+    long = np.flatnonzero(between > max(STALL_SECONDS, STALL_FACTOR * float(np.median(between))))
+    return [Stall(float(moments[i]), float(between[i])) for i in long]
 
 
 def tpot(m: Measurement) -> float | None:

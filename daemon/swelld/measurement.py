@@ -46,6 +46,10 @@ CONTENTION: Final = frozenset(
 )
 """Errors that speak of too much load rather than of a broken request."""
 
+STALL_FACTOR: Final = 5.0
+STALL_SECONDS: Final = 0.2
+"""A stream stalls in a gap longer than both this and `STALL_FACTOR` times the answer's median gap."""
+
 
 class TokenSource(StrEnum):
     """Who counted the output tokens."""
@@ -104,3 +108,9 @@ class Measurement(msgspec.Struct, frozen=True, array_like=True, gc=False, kw_onl
     """What the prompt source says of it (`short/simple/factual`); empty if nothing."""
     text: str | None = None
     """The answer, only where the target has `keep_text`."""
+    trace_id: str | None = None
+    """Of the trace that the exchange belongs to, 32 hex digits; None if tracing is off."""
+    span_id: str | None = None
+    """Of its own span, 16 hex digits."""
+    sampled: bool = False
+    """True if it was drawn before it was sent, so that the server was told and its span is certainly made."""

@@ -177,13 +177,86 @@ class Finding(msgspec.Struct, frozen=True):
     level: Literal["PASS", "WARNING", "FAIL"]
     subject: str
     """What was judged: `validity`, `rate`, `error rate`, `contention`, `dropped`, `cancelled`, `goodput`, `ttft p95`,
-    `tpot p95`, `e2e p90`, `steady`, `samples` or `tokens`."""
+    `tpot p95`, `e2e p90`, `steady`, `samples`, `tokens`, or of the servers' own metrics `server requests`,
+    `server tokens`, `server ttft`, `server e2e`."""
     text: str
     """What was found, in figures and words."""
     stage: str | None = None
     target: str | None = None
     reason: str | None = None
     """Why that is no PASS, where the text does not say it already."""
+
+
+class ServerLevel(msgspec.Struct, frozen=True):
+    """Something of the server that goes up and down, over the looks while the load went on."""
+
+    mean: float
+    max: float
+
+
+Figure = Literal["requests", "input tokens", "output tokens", "ttft", "e2e"]
+
+
+class ServerCheck(msgspec.Struct, frozen=True):
+    """One figure as the client and as the server has it."""
+
+    figure: Figure
+    client: float
+    server: float
+    agrees: bool
+    """Whether they are within the tolerance of each other."""
+
+
+class ServerTimeline(msgspec.Struct, frozen=True, kw_only=True):
+    """Columns of equal length, at most 720 points; a column is null where the server does not tell."""
+
+    at: list[float]
+    """Seconds since the run began."""
+    requests_waiting: list[float | None] | None
+    """Levels: the largest between a point and the next one."""
+    requests_running: list[float | None] | None
+    kv_cache_usage: list[float | None] | None
+    prefix_cache_queries: list[float | None] | None
+    """Totals since the run began."""
+    prefix_cache_hits: list[float | None] | None
+    preemptions: list[float | None] | None
+    output_tokens: list[float | None] | None
+
+
+class ServerResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a target's own metrics said during the run; whatever they do not tell is null."""
+
+    target: str
+    engine: str | None
+    """Null where the page is of no engine that is known."""
+    url: str
+    """Where the metrics were read."""
+    looks: int
+    """Times that they were read while the load went on."""
+    failed_looks: int
+    requests_waiting: ServerLevel | None
+    requests_running: ServerLevel | None
+    kv_cache_usage: ServerLevel | None
+    prefix_cache_queries: float | None
+    """Prompt tokens; this and what follows are the growth from just before the first request to after the last."""
+    prefix_cache_hits: float | None
+    prefix_cache_hit_ratio: float | None
+    preemptions: float | None
+    restarts: int
+    """Times that the server's counters began anew."""
+    requests: float | None
+    """Finished well, as far as the server tells them apart."""
+    input_tokens: float | None
+    output_tokens: float | None
+    ttft_mean: float | None
+    e2e_mean: float | None
+    tolerance: float
+    """The share by which figures of client and server may differ."""
+    checks: list[ServerCheck]
+    """Empty where they cannot be compared."""
+    note: str | None
+    """Why they cannot be compared."""
+    timeline: ServerTimeline
 
 
 class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,6 +275,31 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The configuration as used, secrets redacted."""
 
 
+class GpuSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One GPU of the machine that swelld ran on, over the measured windows of a run."""
+
+    gpu: str
+    uuid: str
+    name: str
+    energy_joules: float | None = None
+    """Null if the GPU counts no energy, or was lost on the way."""
+    mean_power_watts: float | None = None
+    mean_utilization: float | None = None
+    """0 to 1; null with MIG on."""
+    max_memory_bytes: int | None = None
+
+
+class GpuUse(msgspec.Struct, frozen=True, kw_only=True):
+    """What the GPUs of the machine that swelld ran on used; the whole is null where one of them is not known."""
+
+    window_seconds: float
+    """The measured windows of all stages together."""
+    gpus: list[GpuSummary]
+    energy_joules: float | None = None
+    joules_per_output_token: float | None = None
+    tokens_per_second_per_watt: float | None = None
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of a run."""
 
@@ -209,6 +307,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     run: RunInfo
     stages: list[StageResult]
     verdict: list[Finding]
+    gpu: GpuUse | None = None
+    """Null where there is no GPU."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):

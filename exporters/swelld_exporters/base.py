@@ -38,6 +38,22 @@ class Permanent(Exception):
     """Raised by an exporter for a batch that no second try can help: it is dropped and counted."""
 
 
+class TryLater(Exception):
+    """Raised by an exporter whose receiver asks for a pause: no new try within `after` seconds."""
+
+    def __init__(self, text: str, after: float = 0.0) -> None:
+        super().__init__(text)
+        self.after = after
+
+
+class Partial(Exception):
+    """Raised by an exporter after a batch that was delivered, but of which the receiver refused some for good."""
+
+    def __init__(self, text: str, refused: int) -> None:
+        super().__init__(text)
+        self.refused = refused
+
+
 class Exporter(Protocol):
     """Gets one batch at a time, never two at once; anything it raises but Permanent is tried again."""
 

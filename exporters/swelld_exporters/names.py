@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from swelld.measurement import STALL_FACTOR, STALL_SECONDS
+
 
 class MetricType(StrEnum):
     """The types of the Prometheus data model that are used here."""
@@ -209,6 +211,20 @@ RESENDS = _counter(
     "Requests sent again because a reused connection turned out to be closed by the server; not counted as errors.",
 )
 
+STREAM_STALLS = _counter(
+    "stream_stalls",
+    "stalls",
+    f"Gaps between consecutive token-bearing events of an answer that were longer than {STALL_SECONDS:g} s and than "
+    f"{STALL_FACTOR:g} times the answer's median gap. Good streamed answers only: a stream that never went on is a "
+    "timeout.",
+)
+TRUNCATED = _counter(
+    "responses_truncated",
+    "requests",
+    "Answers that broke off: the connection ended before the answer did (outcome truncated). An answer that ends at "
+    "its token limit is complete.",
+)
+
 # Objectives
 SLO_EVENTS = _counter(
     "slo_events",
@@ -239,11 +255,17 @@ GOODPUT = _counter("goodput_requests", "requests", "Judged requests that met eve
 RUN_STATE = _gauge(
     "run_state",
     "",
-    "1 for the state that the scenario's latest run is in, 0 for the others: pending warmup running draining "
-    "completed failed cancelled interrupted.",
+    "1 for the state that the scenario's latest run is in, 0 for the others: pending, until the first stage begins; "
+    "warmup, until the first measured request of a stage has ended; running; draining, once nothing new is sent; and "
+    "at the end completed failed cancelled interrupted. All are 0 for a scenario that has not been run.",
     ("scenario", "state"),
 )
-RUN_INFO = _gauge("run_info", "", "1 for each run that is remembered; a bounded number is.", ("scenario", "run_id"))
+RUN_INFO = _gauge(
+    "run_info",
+    "",
+    "1 for each of the latest runs, 50 at most, with how it ended and a hash of the configuration it had.",
+    ("scenario", "run_id", "state", "hash"),
+)
 TARGET_UP = _gauge(
     "target_up",
     "",
@@ -264,6 +286,217 @@ CONNECTIONS_LIMIT = _gauge(
     "connections",
     "Most connections to the target that may be open at a time; requests beyond it wait, and the wait is in the lag.",
     ("scenario", "target"),
+)
+
+# The latest runs in figures, for tables and for batch users; what goes on is in the histograms above
+_RUN: Final = ("scenario", "run_id")
+_LAST_RUN: Final = (*REQUEST, "run_id")
+_LAST_RUN_STAT: Final = (*_LAST_RUN, "stat")
+
+
+def _last_run(name: str, unit: str, text: str, labels: tuple[str, ...] = _LAST_RUN) -> Metric:
+    return _gauge(f"last_run_{name}", unit, text, labels)
+
+
+LAST_RUN_START = _last_run("start_timestamp_seconds", "Unix seconds", "When the run began.", _RUN)
+LAST_RUN_DURATION = _last_run("duration_seconds", "seconds", "How long the run took, warm-up and drain included.", _RUN)
+LAST_RUN_TTFT = _last_run(
+    "ttft_seconds",
+    "seconds",
+    "Time to first token of the stage's good answers. stat: mean min p50 p90 p95 p99 max, of the run's own "
+    "distribution, where a quantile is known to 0.14 %. So for all that have this label.",
+    _LAST_RUN_STAT,
+)
+LAST_RUN_ITL = _last_run("itl_seconds", "seconds", "Inter-token latency of the stage's good answers.", _LAST_RUN_STAT)
+LAST_RUN_TPOT = _last_run(
+    "tpot_seconds", "seconds", "Time per output token of the stage's good answers.", _LAST_RUN_STAT
+)
+LAST_RUN_E2E = _last_run("e2e_seconds", "seconds", "Duration of the stage's good answers.", _LAST_RUN_STAT)
+LAST_RUN_REQUESTS = _last_run(
+    "requests", "requests", "Measured requests that were scheduled, dropped arrivals among them."
+)
+LAST_RUN_ERROR_RATIO = _last_run(
+    "error_ratio", "ratio", "Failed requests as a share of those that ended well or failed, 0 to 1."
+)
+LAST_RUN_CONTENTION_RATIO = _last_run(
+    "contention_error_ratio",
+    "ratio",
+    "Requests that timed out or got 429 or 503, as a share of those that ended well or failed, 0 to 1.",
+)
+LAST_RUN_GOODPUT_RATIO = _last_run(
+    "goodput_ratio",
+    "ratio",
+    "Requests that met every threshold as a share of all that were scheduled, 0 to 1. Absent without an objective.",
+)
+LAST_RUN_REQUEST_RATE = _last_run(
+    "requests_per_second", "requests per second", "Good answers per second of the measured window."
+)
+LAST_RUN_TOKEN_RATE = _last_run(
+    "output_tokens_per_second", "tokens per second", "Output tokens of good answers per second of the measured window."
+)
+LAST_RUN_VALID = _last_run(
+    "valid", "", "1 if swelld itself kept up, 0 if a part of the stage measured the client instead of the server."
+)
+
+# What the targets' own metrics say, read while runs go on
+_SERVER: Final = ("scenario", "target", "engine")
+SERVER_WAITING = _gauge(
+    "server_requests_waiting",
+    "requests",
+    "Requests in the server's own queue, by its own metrics. Absent while no run goes on.",
+    _SERVER,
+)
+SERVER_RUNNING = _gauge(
+    "server_requests_running",
+    "requests",
+    "Requests that the server works on, by its own metrics. Absent while no run goes on.",
+    _SERVER,
+)
+SERVER_KV_CACHE = _gauge(
+    "server_kv_cache_usage_ratio",
+    "ratio",
+    "Share of the server's KV cache in use, 0 to 1, by its own metrics; of several caches the fullest. Absent while no "
+    "run goes on.",
+    _SERVER,
+)
+SERVER_PREFIX_QUERIES = _counter(
+    "server_prefix_cache_queries_tokens",
+    "tokens",
+    "Prompt tokens that the server looked up in its prefix cache while runs went on, by its own metrics.",
+    _SERVER,
+)
+SERVER_PREFIX_HITS = _counter(
+    "server_prefix_cache_hits_tokens",
+    "tokens",
+    "Prompt tokens that the server found in its prefix cache while runs went on, by its own metrics.",
+    _SERVER,
+)
+SERVER_PREEMPTIONS = _counter(
+    "server_preemptions",
+    "requests",
+    "Requests that lost their place in the server's batch to others while runs went on, by its own metrics.",
+    _SERVER,
+)
+SERVER_SCRAPE_UP = _gauge(
+    "server_scrape_up",
+    "",
+    "1 if the target's own metrics could be read the last time, 0 if not. Absent while no run goes on, and for a "
+    "target that has none where swelld looks by itself (`url: auto`).",
+    _SERVER,
+)
+SERVER_SCRAPE_DURATION = _gauge(
+    "server_scrape_duration_seconds", "seconds", "How long it took to read the target's own metrics last.", _SERVER
+)
+
+# The GPUs of the machine that swelld runs on
+_GPU: Final = ("gpu", "uuid")
+GPU_INFO = _gauge(
+    "gpu_info",
+    "",
+    "1 for each GPU that the driver shows swelld. gpu: its number; a MIG device is N:M and has its profile. All other "
+    "GPU metrics have only gpu and uuid; what a GPU does not support is absent.",
+    (*_GPU, "pci_bus_id", "name", "mig_profile", "driver_version"),
+)
+GPU_MEMORY_USED = _gauge("gpu_memory_used_bytes", "bytes", "Memory in use, without what the driver reserves.", _GPU)
+GPU_MEMORY_FREE = _gauge("gpu_memory_free_bytes", "bytes", "Memory that is free.", _GPU)
+GPU_MEMORY_TOTAL = _gauge(
+    "gpu_memory_total_bytes", "bytes", "Memory in all: used, free and reserved by the driver.", _GPU
+)
+GPU_UTILIZATION = _gauge(
+    "gpu_utilization_ratio",
+    "ratio",
+    "Share of the driver's last sample period (1/6 to 1 s) in which any kernel ran, 0 to 1. It does not say how much "
+    "of the GPU the kernels filled. Absent on a GPU with MIG on.",
+    _GPU,
+)
+GPU_MEMORY_UTILIZATION = _gauge(
+    "gpu_memory_utilization_ratio",
+    "ratio",
+    "Share of the driver's last sample period in which memory was read or written, 0 to 1: a matter of bandwidth, "
+    "not of how full the memory is.",
+    _GPU,
+)
+GPU_TEMPERATURE = _gauge("gpu_temperature_celsius", "degrees Celsius", "Temperature of the GPU's core.", _GPU)
+GPU_POWER = _gauge(
+    "gpu_power_watts", "watts", "Power drawn by the board, as the driver has it: averaged over up to a second.", _GPU
+)
+GPU_POWER_LIMIT = _gauge("gpu_power_limit_watts", "watts", "Power above which the driver slows the GPU down.", _GPU)
+GPU_CLOCK = _gauge("gpu_clock_hertz", "hertz", "Clock rate now. domain: sm or memory.", (*_GPU, "domain"))
+GPU_PCIE_THROUGHPUT = _gauge(
+    "gpu_pcie_throughput_bytes_per_second",
+    "bytes per second",
+    "PCIe traffic over the latest 20 ms. direction, as the GPU sees it: receive or transmit.",
+    (*_GPU, "direction"),
+)
+GPU_CLOCKS_THROTTLED = _gauge(
+    "gpu_clocks_throttled",
+    "",
+    "1 for each reason that holds the clocks down now, 0 for the others.",
+    (*_GPU, "reason"),
+)
+GPU_ENERGY = _counter("gpu_energy_joules", "joules", "Energy used since the driver was loaded.", _GPU)
+GPU_ECC_ERRORS = _counter(
+    "gpu_ecc_errors",
+    "errors",
+    "Memory errors since the driver was loaded. kind: corrected or uncorrected.",
+    (*_GPU, "kind"),
+)
+GPU_XID_ERRORS = _counter(
+    "gpu_xid_errors",
+    "errors",
+    "Critical errors that the driver reported while swelld looked, by NVIDIA's XID number. Stays when the GPU is lost.",
+    (*_GPU, "xid"),
+)
+NVML_ERRORS = _counter(
+    "nvml_errors",
+    "calls",
+    "Calls to the NVIDIA driver that failed. A call that a GPU or the driver does not support is no failure: it is "
+    "tried once and left alone.",
+    ("call",),
+)
+
+# Exporters
+_EXPORTER: Final = ("exporter",)
+OUTLET_QUEUE_LENGTH = _gauge(
+    "outlet_queue_length",
+    "exchanges",
+    "Exchanges that an exporter's outlet holds: those that wait and those being exported.",
+    _EXPORTER,
+)
+OUTLET_EXPORTED = _counter(
+    "outlet_exported", "exchanges", "Exchanges that the exporter's receiver has taken.", _EXPORTER
+)
+OUTLET_DROPPED = _counter(
+    "outlet_dropped",
+    "exchanges",
+    "Exchanges that were lost on the way out: the outlet was full (the newest are refused), the receiver refused them "
+    "for good or could not be reached for too long, or there was no time left at the end.",
+    _EXPORTER,
+)
+OUTLET_FAILURES = _counter(
+    "outlet_failures", "exports", "Exports of a batch that failed, those that were tried again among them.", _EXPORTER
+)
+SPANS_EXPORTED = _counter("spans_exported", "spans", "Spans that the OTLP receiver has taken.", ())
+SPANS_DROPPED = _counter(
+    "spans_dropped",
+    "spans",
+    "Spans that were never tried: the outlet was full, or there was no time left at the end.",
+    (),
+)
+SPANS_FAILED = _counter(
+    "spans_failed",
+    "spans",
+    "Spans that the OTLP receiver refused for good, or that were tried in vain for too long.",
+    (),
+)
+OTLP_METRICS_EXPORTS = _counter(
+    "otlp_metrics_exports", "exports", "Exports of metrics to the OTLP receiver that were tried.", ()
+)
+OTLP_METRICS_FAILURES = _counter(
+    "otlp_metrics_export_failures",
+    "exports",
+    "Exports of metrics to the OTLP receiver that failed. Nothing is lost by it: the next one holds the same totals.",
+    (),
 )
 
 # The instrument itself
@@ -293,6 +526,14 @@ EXPOSITION_DURATION = _histogram(
     "Time it took to render this page, by format; it shows on the next scrape.",
     ("format",),
 )
+PUSHES = _counter("pushes", "pushes", "Pushes to the Pushgateway that were tried.", ())
+PUSH_FAILURES = _counter("push_failures", "pushes", "Pushes to the Pushgateway that it did not accept in time.", ())
+PUSH_LAST_SUCCESS = _gauge(
+    "push_last_success_timestamp_seconds",
+    "Unix seconds",
+    "When the Pushgateway last accepted a push. Absent until it did, and in what is pushed first.",
+    (),
+)
 LABEL_OVERFLOW = _counter(
     "label_overflow",
     "series",
@@ -301,6 +542,18 @@ LABEL_OVERFLOW = _counter(
 )
 BUILD_INFO = _gauge("build_info", "", "1, with the version of swelld and of Python as labels.", ("version", "python"))
 CONFIG_INFO = _gauge("config_info", "", "1, with a hash of the effective configuration as label.", ("hash",))
+CONFIG_RELOAD_OK = _gauge(
+    "config_last_reload_successful",
+    "",
+    "1 if the configuration was taken over the last time it was read, 0 if it was refused and the one before it stays.",
+    (),
+)
+CONFIG_RELOAD_TIME = _gauge(
+    "config_last_reload_success_timestamp_seconds",
+    "Unix seconds",
+    "When the configuration in force was read.",
+    (),
+)
 
 CATALOGUE: Final = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
 """Every metric, in the order of this file."""

@@ -66,6 +66,7 @@ def test_columns_are_the_definitions_of_every_good_answer(batch: list[Measuremen
         expected = [value for m in good if (value := definition(m)) is not None]
         assert getattr(found, name).tolist() == pytest.approx(expected), name
     assert found.gaps.tolist() == pytest.approx([gap for m in good for gap in derived.gaps(m)])
+    assert found.stalls == sum(len(derived.stalls(m)) for m in good)
     assert found.lag.tolist() == pytest.approx([v for m in batch if (v := derived.lag(m)) is not None])
 
 
@@ -124,6 +125,21 @@ def test_nothing_missing_becomes_a_zero() -> None:
     assert {name: getattr(found, name).size for name in empty} == dict.fromkeys(empty, 0)
     assert not found.output_tokens_by_source
     assert found.gaps.size == 0
+
+
+def test_a_stall_is_long_in_itself_and_for_its_answer() -> None:
+    stalled = answer([1.0, 1.1, 1.2, 1.9, 2.0])
+    brief = answer([1.0, 1.01, 1.02, 1.2, 1.21])
+    slow = answer([1.0, 2.0, 3.0, 6.0])
+    assert columns([stalled, brief, slow, answer([1.0])], {}).stalls == 1
+    assert columns([stalled, stalled, answer([1.0, 9.0, 9.1, 9.2])], {}).stalls == 3
+    assert columns([brief], {}).stalls == 0
+    assert columns([answer([1.0, 1.1, 1.2, 1.9], outcome=Outcome.TIMEOUT)], {}).stalls == 0
+
+
+def test_sampled_exchanges_are_kept_whatever_became_of_them() -> None:
+    good, failed = answer([1.0], sampled=True), answer([], outcome=Outcome.FAILED, sampled=True)
+    assert columns([answer([1.0]), good, failed, answer([2.0])], {}).sampled == (good, failed)
 
 
 def test_gaps_never_reach_from_one_answer_into_the_next() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import platform
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -25,14 +26,14 @@ from swelld_exporters import names
 from swelld_exporters.prometheus.exposition import Exposition
 from swelld_exporters.prometheus.registry import Registry
 from swelld_exporters.prometheus.requests import RequestMetrics
+from swelld_exporters.prometheus.runs import LatestRuns, show_state
 
 log = logging.getLogger(__name__)
 
 REMEMBERED: Final = 50
-"""Runs that are kept in memory for the API."""
+"""Runs that are kept in memory for the API and, in figures, on /metrics."""
 RETRY_SECONDS: Final = 10.0
 """Between a run that could not be carried out and the next try of a continuous scenario."""
-STATES: Final = ("pending", "running", "draining", "completed", "failed", "cancelled")
 
 
 class Daemon:
@@ -46,6 +47,7 @@ class Daemon:
         self._tell = finished
         self._registry = Registry()
         self._requests = RequestMetrics(self._registry, WallClock())
+        self._latest = LatestRuns(self._registry, REMEMBERED)
         self._redacted = redacted(settings)
         self._current: dict[str, Run] = {}
         self._results: deque[Result] = deque(maxlen=REMEMBERED)
@@ -54,8 +56,7 @@ class Daemon:
 
     async def serve(self, ready: Callable[[str], None]) -> None:
         """Until stopped. `ready` is told the URL once the server listens and the scenarios are armed."""
-        self._registry.gauge(names.BUILD_INFO).labels(swelld.__version__, platform.python_version()).set(1)
-        self._registry.gauge(names.CONFIG_INFO).labels(config_hash(self._redacted)).set(1)
+        self._declare()
         listen = self.settings.web.listen
         host = listen.host or "0.0.0.0"  # noqa: S104 - an empty host asks for it
         web = await server.start(self, Exposition(self._registry), host=host, port=listen.port)
@@ -72,6 +73,19 @@ class Daemon:
             await asyncio.gather(*scheduled)
         finally:
             await web.aclose()
+
+    def _declare(self) -> None:
+        """Every series that the configuration lets one foresee, before anything has happened."""
+        self._registry.gauge(names.BUILD_INFO).labels(swelld.__version__, platform.python_version()).set(1)
+        self._registry.gauge(names.CONFIG_INFO).labels(config_hash(self._redacted)).set(1)
+        self._registry.gauge(names.CONFIG_RELOAD_OK).labels().set(1)
+        self._registry.gauge(names.CONFIG_RELOAD_TIME).labels().set(time.time())
+        for name in self.settings.scenarios:
+            show_state(self._registry, name, None)
+            spec = specify(self.settings, name)
+            listener = MetricsListener(self._registry, self._requests)
+            for stage in spec.stages(1):
+                listener.declare(spec, stage)
 
     def stop(self, *, force: bool = False) -> None:
         """Drain every run and end; with `force` cancel what is under way."""
@@ -103,19 +117,20 @@ class Daemon:
 
     async def _execute(self, spec: Spec) -> None:
         settings, name = self.settings, spec.scenario
-        listener = MetricsListener(self._registry, self._requests)
+        listener = MetricsListener(self._registry, self._requests, lambda: run.state)
         endless = spec.endless
         recording = None
         if settings.exporters.files.enabled and not endless:
             recording = Recording(settings.store.dir, spec, self._command)
         run = Run(spec, crew(spec.plan, settings.shards), [listener, *([recording] if recording else [])])
         self._current[name] = run
-        self._state(name, "running")
+        self._state(name, run.state)
         log.info("run %s of scenario %s begins", spec.id, name)
         try:
             result = await run.execute()
         finally:
             del self._current[name]
+            listener.run_ends(spec)
             if recording:
                 recording.close()
         if recording:
@@ -132,14 +147,11 @@ class Daemon:
             return
 
     def _state(self, scenario: str, state: str) -> None:
-        for known in STATES:
-            self._registry.gauge(names.RUN_STATE).labels(scenario, known).set(known == state)
+        show_state(self._registry, scenario, state)
 
     def _remember(self, result: Result) -> None:
-        if len(self._results) == REMEMBERED:
-            self._registry.remove(run_id=self._results[-1].run.id)
         self._results.appendleft(result)
-        self._registry.gauge(names.RUN_INFO).labels(result.run.scenario, result.run.id).set(1)
+        self._latest.add(result, config_hash(result.run.config))
 
     # --- the view of the API
 

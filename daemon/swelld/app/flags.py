@@ -1,7 +1,7 @@
 """The flags of `swelld run` as raw settings: a target or several, and one scenario, with the flag as their place."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -91,10 +91,29 @@ def as_tree(flags: Flags, *, alone: bool) -> Tree:
     build.put(("store", "dir"), str(flags.results) if flags.results else None, "--results-dir")
     if alone:
         _put_scenario(_with_preset(flags), build.put)
+    else:
+        _refuse_unused(flags, names)
     return build.tree
 
 
 Put = Callable[[Keys, Any, str], None]
+
+_OF_TARGETS: Final = {
+    "model", "api", "api_key", "headers", "extra_body", "stream", "max_tokens", "temperature", "insecure", "timeout",
+    "tokenizer",
+}  # fmt: skip
+_WITH_A_FILE: Final = {"server", "targets", "seed", "shards", "results"}
+
+
+def _refuse_unused(flags: Flags, names: Sequence[str]) -> None:
+    """With a file, a scenario is the file's; a flag that would have no effect is a mistake."""
+    given = [name for name in flags.__dataclass_fields__ if getattr(flags, name) not in (None, False, [])]
+    for name in given:
+        flag = f"--{name.removesuffix('s') if name == 'headers' else name}".replace("_", "-")
+        if name in _OF_TARGETS and not names:
+            raise FlagError(f"{flag}: a file's targets keep what the file says; write it there, or give --server URL")
+        if name not in _OF_TARGETS | _WITH_A_FILE:
+            raise FlagError(f"{flag}: the load comes from the file; write it there, or leave out --config")
 
 
 def _put_targets(flags: Flags, put: Put, *, alone: bool) -> list[str]:
@@ -189,17 +208,15 @@ def _put_load(flags: Flags, put: Put) -> None:
     unbounded = flags.num_prompts is None and flags.duration is None
     if sequential:
         put((*at, "load", "iterations"), flags.iterations or 1, "--iterations")
-        if flags.prompts is None and flags.dataset is None and unbounded:
-            put((*at, "prompts", "kind"), "suite", "--mode")
     elif flags.qps is not None:
         put((*at, "load", "rate"), flags.qps, "--qps")
-        put((*at, "load", "arrivals"), flags.arrivals, "--arrivals")
-        put((*at, "load", "burstiness"), flags.burstiness, "--burstiness")
         put((*at, "duration"), DEFAULT_SECONDS if unbounded else None, "--duration")
     else:
         put((*at, "load", "concurrency"), flags.concurrency, "--concurrency")
-        put((*at, "load", "ramp_up"), flags.ramp_up, "--ramp-up")
         put((*at, "requests"), DEFAULT_REQUESTS if unbounded else None, "--num-prompts")
+    put((*at, "load", "arrivals"), flags.arrivals, "--arrivals")  # of the wrong kind of load they are refused there
+    put((*at, "load", "burstiness"), flags.burstiness, "--burstiness")
+    put((*at, "load", "ramp_up"), flags.ramp_up, "--ramp-up")
 
 
 def _put_prompts(flags: Flags, put: Put) -> None:
@@ -213,6 +230,10 @@ def _put_prompts(flags: Flags, put: Put) -> None:
             raise FlagError(f"--dataset: {error}") from None
         for name, value in (source.model_dump(exclude_defaults=True) | {"kind": source.kind}).items():
             put((*at, name), str(value), "--dataset")
+        return
+    once_through = flags.mode == "sequential" or flags.iterations is not None
+    if flags.prompts is None and once_through and flags.num_prompts is None and flags.duration is None:
+        put((*at, "kind"), "suite", "--mode")
         return
     put((*at, "kind"), flags.prompts, "--prompts")
     if flags.prompts not in (None, "synthetic"):

@@ -11,6 +11,7 @@ from swelld.app.signals import stopping
 from swelld.app.spec import specify
 from swelld.engine.launch import crew
 from swelld.hub.run import Listener, Run, Spec
+from swelld.hub.servers import watched
 from swelld.result import Progress, Result
 from swelld.settings import Settings
 
@@ -34,7 +35,10 @@ async def carry_out(
 ) -> Finished:
     """One run from start to result. SIGINT or SIGTERM drains it, a second one forces it; it reports all the same."""
     recording = Recording(settings.store.dir, spec, command) if settings.exporters.files.enabled else None
-    run = Run(spec, crew(spec.plan, settings.shards), [*listeners, *([recording] if recording else [])])
+    servers = watched(spec)
+    run = Run(
+        spec, crew(spec.plan, settings.shards), [*listeners, *servers, *([recording] if recording else [])], servers
+    )
     watching = asyncio.create_task(_look(run, watch))
     try:
         with stopping(lambda force: run.stop(force=force)):

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 import msgspec
 
@@ -13,6 +13,7 @@ from swelld.engine.exchange import Exchange
 from swelld.engine.failure import Failure
 from swelld.engine.pool import Pool
 from swelld.engine.target import Target
+from swelld.engine.tracing import Draw, Trace
 from swelld.measurement import ErrorType, Measurement, Outcome, TokenSource
 from swelld.prompt import Prompt
 from swelld.prompts.base import Tokenizer
@@ -25,6 +26,7 @@ class Request(msgspec.Struct, frozen=True):
 
     data: bytes
     prompt: Prompt
+    trace: Trace | None = None
 
 
 class Ticket(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +49,7 @@ class Client:
         connections: int,
         emit: Callable[[Measurement], None],
         tokenizer: Tokenizer | None = None,
+        draw: Draw | None = None,
     ) -> None:
         self._number = number
         self._target = target
@@ -63,6 +66,7 @@ class Client:
         self._head = _head(target, endpoint(target.url, adapter.path))
         self._emit = emit
         self._tokenizer = tokenizer
+        self._draw = draw
         self.pool = Pool(target, connections)
         self.begun = 0
         self.in_flight = 0
@@ -71,32 +75,49 @@ class Client:
         """Encode a prompt down to the last byte."""
         call: Call = self._adapter.encode(prompt)
         headers = "".join(f"{name}: {value}\r\n" for name, value in call.headers)
+        trace = self._draw() if self._draw else None
+        if trace is not None and self._target.traceparent:
+            headers += f"traceparent: {trace.traceparent}\r\n"
         head = f"{headers}content-length: {len(call.body)}\r\n\r\n"
-        return Request(self._head + head.encode("latin-1") + call.body, prompt)
+        return Request(self._head + head.encode("latin-1") + call.body, prompt, trace)
 
     def drop(self, request: Request, ticket: Ticket, why: str) -> None:
         """Record an arrival that is not sent: too many are in flight, or its moment passed while nobody was there."""
         self.begun += 1
         self._record(request, ticket, outcome=Outcome.DROPPED, detail=why, end=now())
 
+    def start(self, request: Request, ticket: Ticket) -> Coroutine[None, None, bool]:
+        """Send at once if a connection is free; what is left to do is returned, to be awaited."""
+        self.begun += 1
+        self.in_flight += 1
+        connection = self.pool.idle()
+        exchange = None
+        if connection is not None:
+            exchange = self._new_exchange()
+            exchange.begin(connection, request.data)
+        return self._see_through(request, ticket, exchange)
+
     async def exchange(self, request: Request, ticket: Ticket) -> bool:
         """One exchange from acquiring a connection to its measurement, which is emitted whatever happens.
 
         False if the server could not be reached.
         """
-        self.begun += 1
-        self.in_flight += 1
-        exchange = None
+        return await self.start(request, ticket)
+
+    async def _see_through(self, request: Request, ticket: Ticket, exchange: Exchange | None) -> bool:
         connect = None
         resends = 0
         try:
             while True:
-                connection, connect = await self.pool.acquire(fresh=resends > 0)
-                exchange = self._new_exchange()
-                await exchange.over(connection, request.data)
+                if exchange is None:
+                    connection, connect = await self.pool.acquire(fresh=resends > 0)
+                    exchange = self._new_exchange()
+                    exchange.begin(connection, request.data)
+                await exchange.over()
                 if not exchange.was_stale:
                     break
                 resends += 1
+                exchange = None
             self._conclude(request, ticket, exchange, connect, resends)
             return True
         except Failure as failure:
@@ -170,6 +191,8 @@ class Client:
         self._record(request, ticket, outcome=outcome, error_type=error_type, detail=detail, **known)
 
     def _record(self, request: Request, ticket: Ticket, **known: object) -> None:
+        if request.trace is not None and known["outcome"] is not Outcome.DROPPED:
+            known |= request.trace._asdict()
         self._emit(
             Measurement(
                 stage=ticket.stage,

@@ -42,15 +42,18 @@ class Exchange:
         self.failure: Failure | None = None
         self.was_stale = False
 
-    async def over(self, connection: Connection, request: bytes) -> None:
-        """Send and wait for the end, good or bad. Cancelling it closes the connection."""
+    def begin(self, connection: Connection, request: bytes) -> None:
+        """Send."""
         self._connection = connection
         self.sent = connection.send(request, self)
         self._watch()
+
+    async def over(self) -> None:
+        """Wait for the end, good or bad. Cancelling it closes the connection."""
         try:
             await self._done
         except asyncio.CancelledError:
-            connection.abort()
+            self._connection.abort()
             raise
         finally:
             if self._timer is not None:
@@ -71,20 +74,17 @@ class Exchange:
         elif self.status is None or self.status >= 300:
             self._error_body = (self._error_body + data)[:ERROR_BODY]
         else:
-            self._decode(data, moment)
-
-    def _decode(self, data: bytes, moment: float) -> None:
-        try:
-            deltas = self._decoder.feed(data)
-        except (ServerError, Garbled) as error:
-            self._give_up(failure.of_decoding(error))
-            return
-        for delta in deltas:
-            self.tokens_at.append(moment)
-            if self.first_answer is None and delta.kind is not Kind.REASONING:
-                self.first_answer = moment
-            if self._keep:
-                self.parts.append(delta.text)
+            try:
+                deltas = self._decoder.feed(data)
+            except (ServerError, Garbled) as error:
+                self._give_up(failure.of_decoding(error))
+                return
+            for delta in deltas:
+                self.tokens_at.append(moment)
+                if self.first_answer is None and delta.kind is not Kind.REASONING:
+                    self.first_answer = moment
+                if self._keep:
+                    self.parts.append(delta.text)
 
     def complete(self, moment: float) -> None:
         assert self.status is not None

@@ -7,6 +7,7 @@ import msgspec
 
 from swelld.adapters.base import Adapter
 from swelld.engine.target import Target
+from swelld.engine.tracing import Tracing
 from swelld.load.stage import ClosedStage, OpenStage
 from swelld.measurement import Measurement
 from swelld.prompts.base import PromptSource
@@ -43,6 +44,8 @@ class Plan:
     prompts: PromptSource
     seed: int
     calibration: Calibration | None = None
+    tracing: Tracing | None = None
+    """None if no traces are exported: then no ids are drawn."""
 
 
 BEFORE: Final = -1

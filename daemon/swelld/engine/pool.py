@@ -44,13 +44,20 @@ class Pool:
         """Exchanges that wait for the limit."""
         return sum(not turn.done() for turn in self._waiting)
 
+    def idle(self) -> Connection | None:
+        """The connection that was used last, if any is free."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable:
+                return connection
+        return None
+
     async def acquire(self, *, fresh: bool = False) -> tuple[Connection, float | None]:
         """A connection and the seconds its opening took (None if it was open already); raises Failure."""
         while True:
-            while self._idle and not fresh:
-                connection = self._idle.pop()
-                if connection.usable:
-                    return connection, None
+            connection = None if fresh else self.idle()
+            if connection is not None:
+                return connection, None
             if fresh and self._idle and self.open >= self.limit:
                 self._idle.pop().transport.close()
             if self.open < self.limit:

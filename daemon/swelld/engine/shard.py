@@ -10,6 +10,7 @@ from swelld.engine.client import Client
 from swelld.engine.loads import ClosedLoad, OpenLoad
 from swelld.engine.pacing import Alarm
 from swelld.engine.plan import BEFORE, Opened, Plan, Pulse, Report, RunStage, StageDone
+from swelld.engine.tracing import Draw
 from swelld.load.arrivals import share
 from swelld.load.stage import ClosedStage
 from swelld.measurement import Measurement
@@ -39,6 +40,7 @@ class Shard:
         """Make ready whatever takes time: prompts, tokenizers, addresses. ValueError says what cannot be used."""
         plan = self._plan
         self._prompts = plan.prompts.open(plan.seed)
+        draw = Draw(plan.tracing, self._parts) if plan.tracing else None
         for number, target in enumerate(plan.targets):
             limit = max(1, share(target.connections, self._part, self._parts))
             adapter = plan.adapters[number]
@@ -47,7 +49,7 @@ class Shard:
                 from swelld.prompts.tokens import tokenizer
 
                 counter = tokenizer(target.tokenizer)
-            self._clients.append(Client(number, target, adapter, limit, self._measurements.append, counter))
+            self._clients.append(Client(number, target, adapter, limit, self._measurements.append, counter, draw))
         clients = [*self._clients]
         if plan.calibration is not None:
             self._calibrator = Calibrator(plan.calibration, self._part, self._parts)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from swelld.config import Config, PositiveDuration, Secret, Size
 
@@ -35,6 +35,40 @@ class TLS(Config):
     """PEM file of its key."""
     server_name: str | None = None
     """Name expected in the certificate instead of the URL's host."""
+
+
+def _switch(value: Any) -> Any:
+    return "off" if value is False else value  # YAML reads a bare `off` as false
+
+
+class ServerMetrics(Config):
+    """The target's own metrics, read while runs go on and compared with what swelld measured.
+
+    `metrics: off` is short for {url: off}, `metrics: http://HOST:PORT/metrics` for {url: ...}.
+    """
+
+    url: Annotated[str, BeforeValidator(_switch)] = "auto"
+    """Where they are: a URL, `auto` (`/metrics` or `/prometheus/metrics` below the target's URL, if one of them is
+    there and of a known engine) or `off`."""
+    interval: PositiveDuration = 5.0
+    """Between two looks."""
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """By what share of the server's figure swelld's own may differ from it without a warning."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_url(cls, data: Any) -> Any:
+        return {"url": data} if isinstance(data, (str, bool)) else data
+
+    @field_validator("url")
+    @classmethod
+    def _reachable(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url not in ("auto", "off") and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("write auto, off, or the URL of the page: http://HOST:PORT/metrics")
+        if parts.username or parts.password:
+            raise ValueError("no user or password in a URL: the target's `headers` and `api_key` are sent to its host")
+        return url
 
 
 class Target(Config):
@@ -69,8 +103,12 @@ class Target(Config):
     tokenizer: str | None = None
     """Counts output tokens where the server does not, and checks them where it does: a tiktoken encoding
     (`cl100k_base`, `o200k_base`) or the path of a Hugging Face tokenizer.json."""
+    traceparent: bool = False
+    """Send a `traceparent` header where traces are exported, so that the server's own spans join ours."""
     keep_text: bool = False
     """Keep answers in the written requests."""
+    metrics: ServerMetrics = ServerMetrics()
+    """The target's own metrics, read while runs go on and compared with what swelld measured."""
 
     @field_validator("url")
     @classmethod

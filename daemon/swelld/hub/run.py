@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal, Protocol
+from functools import reduce
+from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
@@ -38,6 +39,9 @@ MOST_DEATHS = 3
 """Load processes that may die in one stage before the run is given up."""
 
 State = Literal["pending", "running", "draining", "completed", "failed", "cancelled"]
+
+
+OVER: Final = ("completed", "failed", "cancelled")
 
 
 class RunFailed(Exception):
@@ -85,6 +89,19 @@ class Listener(Protocol):
         """What a calibration found, in seconds."""
 
 
+class Witness(Protocol):
+    """Whoever watches something beside the load while a run goes on: the servers' own metrics, the GPUs."""
+
+    async def begin(self) -> None:
+        """The shards are ready and nothing has been sent yet: the load waits for this, so it must be quick."""
+
+    async def end(self) -> None:
+        """Nothing more will be sent. Called once for every run, also for one that failed before it began."""
+
+    def complete(self, result: Result) -> Result:
+        """The result with what was seen."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Measurements that belong together."""
@@ -116,11 +133,14 @@ class _Level:
 class Run:
     """Lives once: `execute` it, look at `progress`, `stop` it."""
 
-    def __init__(self, spec: Spec, crew: Crew, listeners: Sequence[Listener] = ()) -> None:
+    def __init__(
+        self, spec: Spec, crew: Crew, listeners: Sequence[Listener] = (), witnesses: Sequence[Witness] = ()
+    ) -> None:
         self.spec = spec
         self.state: State = "pending"
         self._crew = crew
         self._listeners = listeners
+        self._witnesses = witnesses
         self._wall = WallClock()
         self._started = now()
         self._level: _Level | None = None
@@ -140,23 +160,29 @@ class Run:
             self._stages = self.spec.stages(distinct)
             self.state = "running"
             await self._errors.before(self._crew)
+            await asyncio.gather(*(witness.begin() for witness in self._witnesses))
             for number, stage in enumerate(self._stages):
                 if not self._stopped:
                     await self._run_stage(number, stage)
-            self.state = "cancelled" if self._stopped else "completed"
+            ended: State = "cancelled" if self._stopped else "completed"
         except TimeoutError:
             raise RunFailed(f"the load processes were not ready within {OPEN_SECONDS:g} s") from None
         except (RunFailed, ValueError) as error:
-            self.state = "failed"
+            ended = "failed"
             if not self._finished:
+                self.state = ended
                 raise RunFailed(str(error)) from None
             log.error("run %s failed: %s", self.spec.id, error)
         finally:
             await self._crew.aclose()
-        return self._result()
+            await asyncio.gather(*(witness.end() for witness in self._witnesses))
+        self.state = ended
+        return reduce(lambda result, witness: witness.complete(result), self._witnesses, self._result())
 
     def stop(self, *, force: bool = False) -> None:
         """Start nothing new and drain; with `force` cancel what is under way."""
+        if self.state in OVER:
+            return
         self._stopped = True
         self.state = "draining"
         if self._level is not None:

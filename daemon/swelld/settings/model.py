@@ -12,6 +12,7 @@ from swelld.components import ADAPTERS
 from swelld.config import Config, FieldError, parse_list, shown, suggest
 from swelld.engine.target import Target
 from swelld.scenario import Scenario
+from swelld.settings.gpu import Nvml
 from swelld.settings.tree import Path as KeyPath
 
 
@@ -83,6 +84,9 @@ class Files(Config):
 
 class Exporters(Config):
     """Where measurements go besides `/metrics`."""
+
+    nvml: Nvml = Nvml()
+    """Reads the GPUs of the machine that swelld runs on, through NVIDIA's driver."""
 
     files: Files = Files()
     """Writes every run into a directory of its own below the store's."""

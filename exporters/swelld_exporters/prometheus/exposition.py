@@ -1,15 +1,22 @@
 """What a scrape gets: the registry and the process in the format that was asked for, timed."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from swelld import clock
 from swelld_exporters.names import EXPOSITION_DURATION
-from swelld_exporters.prometheus import text
+from swelld_exporters.prometheus import openmetrics, protobuf, text
+from swelld_exporters.prometheus.negotiation import Format, negotiate
 from swelld_exporters.prometheus.process import ProcessMetrics
 from swelld_exporters.prometheus.registry import Registry
+
+_RENDERERS: Final[dict[Format, tuple[Callable[..., bytes], str]]] = {
+    Format.TEXT: (text.render, text.CONTENT_TYPE),
+    Format.OPENMETRICS: (openmetrics.render, openmetrics.CONTENT_TYPE),
+    Format.PROTOBUF: (protobuf.render, protobuf.CONTENT_TYPE),
+}
 
 
 class Page(NamedTuple):
@@ -26,11 +33,14 @@ class Exposition:
         self._registry = registry
         self._process = ProcessMetrics()
         self._now = now
-        self._text_duration = registry.histogram(EXPOSITION_DURATION).labels("text")
+        durations = registry.histogram(EXPOSITION_DURATION)
+        self._durations = {format_: durations.labels(format_.value) for format_ in Format}
 
     def render(self, accept: str = "") -> Page:
-        """The page for an Accept header; text, which every scraper takes, whatever it says."""
+        """The page for an Accept header."""
         start = self._now()
-        page = Page(text.render(self._registry) + self._process.text(), text.CONTENT_TYPE)
-        self._text_duration.update(np.array([self._now() - start]))
+        format_ = negotiate(accept)
+        render, content_type = _RENDERERS[format_]
+        page = Page(render(self._registry, self._process.registry()), content_type)
+        self._durations[format_].update(np.array([self._now() - start]))
         return page

@@ -1,9 +1,12 @@
 """A small registry: families of the catalogue's metrics, with a bounded number of series each."""
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Final, Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Final, Generic, NamedTuple, TypeVar
 
-from swelld.distribution import Distribution
+import numpy as np
+
+from swelld.distribution import Distribution, Floats
 from swelld_exporters.names import LABEL_OVERFLOW, Metric, MetricType
 
 MAX_SERIES: Final = 1000
@@ -25,7 +28,7 @@ class Counter:
 
     def raise_to(self, total: float) -> None:
         """Take over a total that is counted elsewhere; a smaller one changes nothing."""
-        self.value = max(self.value, total)
+        self.value = max(self.value, float(total))
 
 
 class Gauge:
@@ -41,18 +44,46 @@ class Gauge:
         self.value = float(value)
 
 
-Value = TypeVar("Value", bound=Counter | Gauge | Distribution)
+class Exemplar(NamedTuple):
+    """One exchange that can be looked up: what it measured, its span, and when (Unix seconds)."""
+
+    value: float
+    trace_id: str
+    span_id: str
+    unix: float
+
+
+class Histogram(Distribution):
+    """A distribution that knows, for each of its fixed buckets, the latest exchange with a span among its values."""
+
+    __slots__ = ("exemplars",)
+
+    def __init__(self, bounds: Sequence[float] = ()) -> None:
+        super().__init__(bounds)
+        self.exemplars: dict[int, Exemplar] = {}
+        """By the number of the bucket; they change only together with `count`."""
+
+    def exemplify(self, values: Floats, trace_id: str, span_id: str, unix: float) -> None:
+        """Values of one exchange that `update` has been given, too."""
+        places = np.searchsorted(self.bounds, values, side="left")
+        for place, value in dict(zip(places.tolist(), values.tolist(), strict=True)).items():
+            known = self.exemplars.get(place)
+            if known is None or known.unix <= unix:
+                self.exemplars[place] = Exemplar(value, trace_id, span_id, unix)
+
+
+Value = TypeVar("Value", bound=Counter | Gauge | Histogram)
 
 
 class Series(Generic[Value]):
-    """One series of a family. `rendered` is where a text format keeps what it need not make again; it dies with it."""
+    """One series of a family. `rendered` is where a format keeps what it need not make again; it dies with the series."""
 
     __slots__ = ("labels", "rendered", "value")
 
     def __init__(self, labels: tuple[str, ...], value: Value) -> None:
         self.labels = labels
         self.value = value
-        self.rendered: dict[str, str] = {}
+        self.rendered: dict[str, object] = {}
 
 
 class Family(Generic[Value]):
@@ -96,7 +127,8 @@ class Family(Generic[Value]):
             del self.series[labels]
 
 
-AnyFamily = Family[Counter] | Family[Gauge] | Family[Distribution]
+AnySeries = Series[Counter] | Series[Gauge] | Series[Histogram]
+AnyFamily = Family[Counter] | Family[Gauge] | Family[Histogram]
 
 
 class Registry:
@@ -106,7 +138,7 @@ class Registry:
         self._max_series = max_series
         self._counters: dict[str, Family[Counter]] = {}
         self._gauges: dict[str, Family[Gauge]] = {}
-        self._histograms: dict[str, Family[Distribution]] = {}
+        self._histograms: dict[str, Family[Histogram]] = {}
 
     def counter(self, metric: Metric) -> Family[Counter]:
         """The family of a counter."""
@@ -116,9 +148,9 @@ class Registry:
         """The family of a gauge."""
         return self._family(self._gauges, metric, MetricType.GAUGE, lambda _: Gauge())
 
-    def histogram(self, metric: Metric) -> Family[Distribution]:
+    def histogram(self, metric: Metric) -> Family[Histogram]:
         """The family of a histogram."""
-        return self._family(self._histograms, metric, MetricType.HISTOGRAM, Distribution)
+        return self._family(self._histograms, metric, MetricType.HISTOGRAM, Histogram)
 
     def families(self) -> Iterator[AnyFamily]:
         """Families that have series, by name."""
@@ -147,3 +179,8 @@ class Registry:
 
     def _count_overflow(self, name: str) -> None:
         self.counter(LABEL_OVERFLOW).labels(name).inc()
+
+
+def every_family(registries: Iterable[Registry]) -> Iterator[AnyFamily]:
+    """The families of several registries, one registry after the other."""
+    return chain.from_iterable(registry.families() for registry in registries)

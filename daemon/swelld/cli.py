@@ -65,6 +65,8 @@ def run(
     output: Annotated[Path | None, _option("--output -o", "Write the result to this file, too.", OUTPUT)] = None,
     results_dir: Annotated[Path | None, _option("--results-dir", "Where every run is kept (default: results).", OUTPUT)] = None,
     save: Annotated[bool, typer.Option("--save/--no-save", help="Keep the run below the results directory.", rich_help_panel=OUTPUT)] = True,
+    pushgateway: Annotated[str | None, _option("--pushgateway", "Push the figures to this Pushgateway: http://HOST:9091.", OUTPUT)] = None,
+    push_job: Annotated[str | None, _option("--push-job", "The job label of what is pushed (default: swelld).", OUTPUT)] = None,
     fail_on_slo: Annotated[bool, _option("--fail-on-slo", "Exit with 1 if an objective was missed.", OUTPUT)] = False,
 ) -> None:  # fmt: skip
     """Run scenarios now and report: from flags alone, or from a file."""
@@ -78,6 +80,7 @@ def run(
         arrivals=arrivals, burstiness=burstiness, iterations=iterations, num_prompts=num_prompts, duration=duration,
         warmup=warmup, ramp_up=ramp_up, max_in_flight=max_in_flight, window=window, prompts=prompts, dataset=dataset,
         input_len=input_len, output_len=output_len, goodput=goodput, seed=seed, shards=shards, results=results_dir,
+        pushgateway=pushgateway, push_job=push_job,
     )  # fmt: skip
     with _bad_input():
         settings = commands.settings_of(config, flags, save=save)
@@ -145,6 +148,14 @@ def calibrate(
 
     with _bad_input():
         raise typer.Exit(calibration.run(seconds, shards, output))
+
+
+@app.command()
+def gpu() -> None:
+    """The GPUs of this machine, as they are now."""
+    from swelld.app import gpu as gpus
+
+    raise typer.Exit(gpus.show())
 
 
 @app.command()

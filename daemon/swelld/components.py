@@ -1,4 +1,4 @@
-"""The closed unions: every kind of adapter, load and prompt source. Adding one is one new file and one line here."""
+"""The closed unions: every kind of adapter, load, prompts, exporter. Adding one is one new file and one line here."""
 
 from typing import Annotated, Any, Final, get_args
 
@@ -15,6 +15,8 @@ from swelld.prompts.datasets import Conversations, Csv, JsonLines, ShareGpt, Tex
 from swelld.prompts.inline import Inline
 from swelld.prompts.suite import Suite
 from swelld.prompts.synthetic import Synthetic
+from swelld_exporters.otlp.settings import OtlpSettings
+from swelld_exporters.outlet import ExporterSettings
 
 ADAPTERS: Final[dict[str, type[Adapter]]] = {
     "openai_chat": OpenAIChat,
@@ -22,6 +24,9 @@ ADAPTERS: Final[dict[str, type[Adapter]]] = {
     "llamacpp": LlamaCpp,
 }
 """Wire formats: the values of a target's `api`."""
+
+EXPORTERS: Final[dict[str, type[ExporterSettings]]] = {"otlp": OtlpSettings}
+"""Exporters of exchanges, each behind an outlet: sections of `exporters`."""
 
 AnyPrompts = Synthetic | Suite | Conversations | ShareGpt | JsonLines | Csv | Text | Inline
 """Prompt sources: chosen by `kind`."""

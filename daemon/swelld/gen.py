@@ -12,11 +12,13 @@ from swelld.report.picture import svg
 from swelld.settings import with_reference
 from swelld.store.results import load_result
 from swelld.store.schema import schema_text
+from swelld_exporters.otlp.reference import with_spans
 from swelld_exporters.reference import metrics_reference
 
 GENERATED: Final[dict[str, Callable[[str], str]]] = {
     "docs/metrics.md": lambda _: metrics_reference(),
     "docs/configuration.md": with_reference,
+    "docs/tracing.md": with_spans,
     "docs/result.schema.json": lambda _: schema_text(),
 }
 """File -> its new text, given the one it has."""

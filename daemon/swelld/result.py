@@ -169,6 +169,8 @@ class StageResult(msgspec.Struct, frozen=True, kw_only=True):
     """Every outcome that occurred, `ok` among them."""
     validity: Validity
     phases: Phases = Phases()
+    users: int | None = None
+    """Of the closed loop, for all targets together; null in an open loop."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -309,6 +311,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     verdict: list[Finding]
     gpu: GpuUse | None = None
     """Null where there is no GPU."""
+    server: list[ServerResult] | None = None
+    """One entry for each target whose own metrics could be read; null if there was none."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):

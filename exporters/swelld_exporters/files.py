@@ -1,6 +1,5 @@
-"""Measurements as JSON lines: one exchange a line, with everything that is derived from it."""
+"""Measurements in files: one exchange a line or row, with everything that is derived from it."""
 
-import errno
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ from swelld import derived
 from swelld.clock import WallClock
 from swelld.distribution import Floats
 from swelld.measurement import ErrorType, Measurement, Outcome, TokenSource
+from swelld_exporters.sinks import Format, Rotation, sink
 
 DECIMALS: Final = 6
 """Seconds are written to the microsecond."""
@@ -81,6 +81,8 @@ class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
 class RequestsFile:
     """Appends batches to a new file and keeps none of them; a context manager that closes it.
 
+    `path` is that of the JSON lines; other `formats` go beside it with endings of their own. With a `rotation` no file
+    gets much larger than it allows.
     `stages` are labels and `targets` (name, model) pairs, both by index; `origin` is the moment at which the run
     began. `secrets` are masked wherever a server or an answer repeats them. Raises FileExistsError rather than
     overwrite, and OSError with the path where the disk is full.
@@ -96,16 +98,16 @@ class RequestsFile:
         wall: WallClock,
         gaps: bool = False,
         secrets: Sequence[str] = (),
+        formats: Sequence[Format] = ("jsonl",),
+        rotation: Rotation | None = None,
     ) -> None:
-        self._path = path
         self._stages = stages
         self._targets = targets
         self._origin = origin
         self._wall = wall
         self._gaps = gaps
         self._secrets = [secret for secret in secrets if secret]
-        self._encode = msgspec.json.Encoder().encode_lines
-        self._file = path.open("xb", buffering=0)
+        self._sinks = [sink(path.with_suffix(f".{form}"), RequestLine, form, rotation) for form in formats]
 
     def __enter__(self) -> Self:
         return self
@@ -116,19 +118,15 @@ class RequestsFile:
         self.close()
 
     def write(self, batch: Sequence[Measurement]) -> None:
-        """Append one line for each measurement; they are in the file when this returns."""
-        content = memoryview(self._encode([self.line(m) for m in batch]))
-        try:
-            while content:
-                content = content[self._file.write(content) :]
-        except OSError as error:
-            raise OSError(
-                error.errno or errno.EIO, f"cannot write requests: {error.strerror}", str(self._path)
-            ) from error
+        """Append one line for each measurement; all but Parquet's are in the file when this returns."""
+        lines = [self.line(m) for m in batch]
+        for each in self._sinks:
+            each.write(lines)
 
     def close(self) -> None:
         """No more writes."""
-        self._file.close()
+        for each in self._sinks:
+            each.close()
 
     def line(self, m: Measurement) -> RequestLine:
         """What is written of one measurement."""

@@ -334,6 +334,9 @@ LAST_RUN_REQUEST_RATE = _last_run(
 LAST_RUN_TOKEN_RATE = _last_run(
     "output_tokens_per_second", "tokens per second", "Output tokens of good answers per second of the measured window."
 )
+LAST_RUN_ACTIVE_USERS = _last_run(
+    "active_users", "users", "Users of the stage's closed loop, those of all targets together. Absent in an open loop."
+)
 LAST_RUN_VALID = _last_run(
     "valid", "", "1 if swelld itself kept up, 0 if a part of the stage measured the client instead of the server."
 )

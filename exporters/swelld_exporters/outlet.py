@@ -78,13 +78,15 @@ class Outlet(Generic[Item_contra]):
         registry: Registry,
         limits: Limits = Limits(),
         *,
+        choose: Callable[[Item_contra], bool] | None = None,
         tell: Callable[[Fate, int], None] = lambda fate, items: None,
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        """`tell` hears of every item's fate, once."""
+        """Only what `choose` wants is taken and counted at all; `tell` hears of every such item's fate, once."""
         self.name = name
         self.limits = limits
         self._exporter = exporter
+        self._choose = choose
         self._tell = tell
         self._jitter = jitter
         self._waiting: deque[Item_contra] = deque()
@@ -107,8 +109,8 @@ class Outlet(Generic[Item_contra]):
         return len(self._waiting) + self._under_way
 
     def put(self, items: Iterable[Item_contra]) -> None:
-        """Take what there is room for; never waits, never raises. Called in the event loop."""
-        items = tuple(items)
+        """Take what is wanted and what there is room for; never waits. Called in the event loop."""
+        items = tuple(items if self._choose is None else filter(self._choose, items))
         room = max(0, self.limits.queue - self.held) if not self._closing else 0
         if items[:room]:
             if not self._waiting:

@@ -4,11 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
-from swelld.app import commands
+import sample_results
+from swelld.app import commands, once
 from swelld.app.flags import Flags
+from swelld.app.once import Finished
 from swelld.cli import app
 from swelld.settings import Settings
 
@@ -191,6 +194,31 @@ def test_what_cannot_be_is_refused_with_its_remedy(arguments: list[str], said: s
     assert said in " ".join(done.output.split())
     assert "Traceback" not in done.output
     assert not Path("results").exists()
+
+
+@pytest.mark.parametrize(
+    ("state", "good", "flags", "code"),
+    [
+        ("completed", True, [], 0),
+        ("completed", True, ["--fail-on-slo"], 0),
+        ("completed", False, [], 0),
+        ("completed", False, ["--fail-on-slo"], 1),
+        ("cancelled", True, [], 0),
+        ("failed", True, [], 1),  # its figures are not those of what was asked for
+    ],
+)
+def test_exit_codes(monkeypatch: pytest.MonkeyPatch, state: Any, good: bool, flags: list[str], code: int) -> None:
+    goodput = sample_results.goodput(100 if good else 10, 100)
+    found = sample_results.result([sample_results.stage(goodput=goodput)])
+    run = msgspec.structs.replace(found.run, state=state)
+
+    async def run_scenarios(*_: Any) -> list[Finished]:
+        return [Finished(msgspec.structs.replace(found, run=run), None)]
+
+    monkeypatch.setattr(once, "run_scenarios", run_scenarios)
+    monkeypatch.setattr(commands, "configure_plain", lambda _: None)
+    done = swelld("run", *SERVER, "--preset", "quick", *flags)
+    assert done.exit_code == code, done.output
 
 
 def test_check_prints_what_it_comes_to_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

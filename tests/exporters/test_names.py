@@ -26,9 +26,22 @@ def test_every_name_is_there_once() -> None:
     assert [name for name, count in Counter(metric.name for metric in CATALOGUE).items() if count > 1] == []
 
 
+def test_no_family_takes_the_name_of_a_sample_of_another() -> None:
+    """In OpenMetrics a counter's family has no `_total`, and a histogram's samples have suffixes of their own."""
+    suffixes = {
+        MetricType.COUNTER: ("", "_total", "_created"),
+        MetricType.GAUGE: ("",),
+        MetricType.HISTOGRAM: ("", "_bucket", "_sum", "_count", "_created"),
+    }
+    taken = Counter(
+        metric.name.removesuffix("_total") + suffix for metric in CATALOGUE for suffix in suffixes[metric.type]
+    )
+    assert [name for name, count in taken.items() if count > 1] == []
+
+
 @pytest.mark.parametrize("metric", CATALOGUE, ids=lambda metric: metric.name)
 def test_a_metric_keeps_the_conventions(metric: Metric) -> None:
-    assert re.fullmatch(r"swelld_[a-z]+(_[a-z]+)*", metric.name)
+    assert re.fullmatch(r"swelld(_[a-z][a-z0-9]*)+", metric.name)
     assert metric.name.endswith("_total") == (metric.type is MetricType.COUNTER)
     assert bool(metric.buckets) == (metric.type is MetricType.HISTOGRAM)
     assert metric.help.endswith(".")
@@ -59,5 +72,6 @@ def test_bounds_hold_those_of_vllm() -> None:
 
 def test_no_request_metric_names_a_run() -> None:
     with_run = {metric.name for metric in CATALOGUE if "run_id" in metric.labels}
-    assert with_run == {"swelld_run_info"}
+    assert with_run == {"swelld_run_info"} | {m.name for m in CATALOGUE if m.name.startswith("swelld_last_run_")}
+    assert not {metric.name for metric in CATALOGUE if "run_id" in metric.labels and metric.type != MetricType.GAUGE}
     assert REQUEST == ("scenario", "target", "model", "stage")

@@ -93,10 +93,11 @@ def _findings(
     checks = [check for check in server.checks if check.figure in names]
     if not checks:
         return
-    pairs = [f"{_named(check)}{written(check.server)}, swelld's {written(check.client)}" for check in checks]
+    pairs = [
+        f"{_named(check)}{written(check.server)} by the server, {written(check.client)} by swelld" for check in checks
+    ]
     agree = all(check.agrees for check in checks)
-    within = f"{'within' if agree else 'not within'} {figures.percent(server.tolerance)}"
-    text = f"the server's figure is {'; '.join(pairs)}: {within} ({ALONE})"
+    text = f"{'; '.join(pairs)}: {'' if agree else 'not '}within {100 * server.tolerance:.3g}% ({ALONE})"
     yield Finding("PASS" if agree else "WARNING", subject, text, target=server.target, reason=None if agree else reason)
 
 

@@ -7,12 +7,13 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from swelld import __version__
+from swelld.api.compression import packed, takes_gzip
 from swelld.api.landing import landing_page
 from swelld.api.view import Exposition, View
 
 log = structlog.get_logger(__name__)
 
-_PACKED_IN_A_THREAD = 16 * 1024  # bytes: a larger body is compressed outside the event loop
+_WORTH_PACKING = 1024  # bytes: one packet, whether packed or not
 
 
 def application(view: View, exposition: Exposition) -> web.Application:
@@ -48,11 +49,12 @@ class _Pages:
 
     async def metrics(self, request: web.Request) -> web.Response:
         page = self._exposition.render(", ".join(request.headers.getall("Accept", [])))
-        response = web.Response(
-            body=page.body, headers={"Content-Type": page.content_type}, zlib_executor_size=_PACKED_IN_A_THREAD
-        )
-        response.enable_compression()  # if the scraper accepts it
-        return response
+        headers = {"Content-Type": page.content_type, "Vary": "Accept, Accept-Encoding"}
+        body = page.body
+        if len(body) >= _WORTH_PACKING and takes_gzip(", ".join(request.headers.getall("Accept-Encoding", []))):
+            body = await packed(body)
+            headers["Content-Encoding"] = "gzip"
+        return web.Response(body=body, headers=headers)
 
     async def healthy(self, request: web.Request) -> web.Response:
         return web.Response(text="swelld is healthy\n")

@@ -87,8 +87,9 @@ def run(settings: Settings, output: Path | None, percentiles: Sequence[float], *
             console.print(f"\nKept in {one.path}", style="dim", highlight=False)
     if output is not None:
         print(f"Result in {write_output(output, finished[-1].result)}")
-    missed = any(missed_objective(one.result) for one in finished)
-    return 1 if fail_on_slo and missed else 0
+    broken_off = any(one.result.run.state == "failed" for one in finished)
+    missed = fail_on_slo and any(missed_objective(one.result) for one in finished)
+    return 1 if broken_off or missed else 0
 
 
 def daemon(config: Path | None) -> None:

@@ -13,12 +13,16 @@ import msgspec
 import swelld
 from swelld.api import server
 from swelld.app.calibration import calibrated
+from swelld.app.exporting import Outlets
+from swelld.app.gpu import Gpus
+from swelld.app.push import Pushes
 from swelld.app.recording import Recording
 from swelld.app.spec import specify
 from swelld.clock import WallClock
 from swelld.engine.launch import crew
 from swelld.hub.metrics import MetricsListener
-from swelld.hub.run import Run, RunFailed, Spec
+from swelld.hub.run import Listener, Run, RunFailed, Spec
+from swelld.hub.servers import Company, watched
 from swelld.result import Progress, Result
 from swelld.settings import Settings, redacted
 from swelld.store.metadata import config_hash
@@ -49,6 +53,10 @@ class Daemon:
         self._requests = RequestMetrics(self._registry, WallClock())
         self._latest = LatestRuns(self._registry, REMEMBERED)
         self._redacted = redacted(settings)
+        self._company = Company()
+        self._outlets = Outlets(settings.exporters, self._registry)
+        self._gpus = Gpus(settings.exporters.nvml, self._registry)
+        self._pushes = Pushes(settings.exporters.pushgateway, self._registry)
         self._current: dict[str, Run] = {}
         self._results: deque[Result] = deque(maxlen=REMEMBERED)
         self._stopping = asyncio.Event()
@@ -60,6 +68,8 @@ class Daemon:
         listen = self.settings.web.listen
         host = listen.host or "0.0.0.0"  # noqa: S104 - an empty host asks for it
         web = await server.start(self, Exposition(self._registry), host=host, port=listen.port)
+        self._gpus.start()
+        self._pushes.start()
         try:
             scheduled = [
                 asyncio.create_task(self._keep(name, continuous=scenario.schedule == "continuous"))
@@ -72,6 +82,9 @@ class Daemon:
             await self._stopping.wait()
             await asyncio.gather(*scheduled)
         finally:
+            await self._outlets.aclose()
+            await self._pushes.aclose()
+            await self._gpus.aclose()
             await web.aclose()
 
     def _declare(self) -> None:
@@ -103,8 +116,9 @@ class Daemon:
         while not self._stopping.is_set():
             try:
                 await self._carry_out(name)
-            except (RunFailed, ValueError, OSError) as error:
-                log.error("scenario %s cannot be run: %s", name, error)
+            except Exception as error:  # whatever it is, the other scenarios go on
+                ours = not isinstance(error, (RunFailed, ValueError, OSError))
+                log.error("scenario %s cannot be run: %s", name, error, exc_info=ours)
                 self._state(name, "failed")
                 await self._pause(RETRY_SECONDS)
             if not continuous:
@@ -118,11 +132,15 @@ class Daemon:
     async def _execute(self, spec: Spec) -> None:
         settings, name = self.settings, spec.scenario
         listener = MetricsListener(self._registry, self._requests, lambda: run.state)
-        endless = spec.endless
+        files = settings.exporters.files
         recording = None
-        if settings.exporters.files.enabled and not endless:
-            recording = Recording(settings.store.dir, spec, self._command)
-        run = Run(spec, crew(spec.plan, settings.shards), [listener, *([recording] if recording else [])])
+        if files.enabled and (files.rotation or not spec.endless):
+            recording = Recording(settings.store.dir, spec, self._command, files)
+        servers = watched(spec, self._registry, self._company)
+        gpus = self._gpus.recorders()
+        feeds = self._outlets.feeds(spec)
+        listeners: list[Listener] = [listener, *servers, *gpus, *feeds, *([recording] if recording else [])]
+        run = Run(spec, crew(spec.plan, settings.shards), listeners, [*servers, *gpus, *feeds])
         self._current[name] = run
         self._state(name, run.state)
         log.info("run %s of scenario %s begins", spec.id, name)
@@ -138,6 +156,7 @@ class Daemon:
         log.info("run %s of scenario %s is %s", spec.id, name, result.run.state)
         self._state(name, result.run.state)
         self._remember(result)
+        self._pushes.run_over()
         self._tell(result)
 
     async def _pause(self, seconds: float) -> None:

@@ -75,7 +75,7 @@ async def _show(settings: Settings, console: Console, *, stay: bool) -> None:
         with LiveReport() as live:
             while not over.is_set() and not serving.done():
                 progress = daemon.progress(SCENARIO)
-                if progress is not None:
+                if progress is not None and progress.state != "pending":
                     live.update(progress)
                 await asyncio.sleep(0.2)
         if results:

@@ -61,6 +61,8 @@ class Flags:
     seed: int | None = None
     shards: str | None = None
     results: Path | None = None
+    pushgateway: str | None = None
+    push_job: str | None = None
 
 
 class _Builder:
@@ -89,6 +91,8 @@ def as_tree(flags: Flags, *, alone: bool) -> Tree:
     build.put(("seed",), flags.seed, "--seed")
     build.put(("shards",), flags.shards, "--shards")
     build.put(("store", "dir"), str(flags.results) if flags.results else None, "--results-dir")
+    build.put(("exporters", "pushgateway", "url"), flags.pushgateway, "--pushgateway")
+    build.put(("exporters", "pushgateway", "job"), flags.push_job, "--push-job")
     if alone:
         _put_scenario(_with_preset(flags), build.put)
     else:
@@ -102,7 +106,7 @@ _OF_TARGETS: Final = {
     "model", "api", "api_key", "headers", "extra_body", "stream", "max_tokens", "temperature", "insecure", "timeout",
     "tokenizer",
 }  # fmt: skip
-_WITH_A_FILE: Final = {"server", "targets", "seed", "shards", "results"}
+_WITH_A_FILE: Final = {"server", "targets", "seed", "shards", "results", "pushgateway", "push_job"}
 
 
 def _refuse_unused(flags: Flags, names: Sequence[str]) -> None:

@@ -1,12 +1,10 @@
 """The GPUs beside a run: metrics, what the run used, and `swelld gpu`."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Final
 
 from swelld.hub.gpu import GpuRecorder
-from swelld.result import Result
 from swelld.settings.gpu import Nvml
 from swelld_exporters.nvml.metrics import GpuMetrics
 from swelld_exporters.nvml.reading import Reading
@@ -14,16 +12,15 @@ from swelld_exporters.nvml.session import Session
 from swelld_exporters.nvml.watch import Watch
 from swelld_exporters.prometheus.registry import Registry
 
-_LOOK: Final = 5.0
-"""Seconds that one reading may take before a run goes on without it."""
+_LOOK: Final = 2.0
+"""Seconds that a run waits for a reading at its begin and end."""
 
 
 class Gpus:
     """Reads the GPUs for as long as it is open, for the registry and for every run under way."""
 
     def __init__(self, settings: Nvml, registry: Registry | None = None) -> None:
-        self._metrics = GpuMetrics(registry) if registry is not None else None
-        self._recorders: list[GpuRecorder] = []
+        self._takers: list[Callable[[Reading], None]] = [GpuMetrics(registry).take] if registry is not None else []
         self._watch: Watch | None = None
         if settings.enabled:
             self._watch = Watch(Session(wanted=settings.enabled is True), settings.interval, self._take)
@@ -38,31 +35,27 @@ class Gpus:
         if self._watch is not None:
             await self._watch.aclose()
 
-    @contextmanager
-    def recorder(self) -> Iterator[GpuRecorder]:
-        """What listens to one run."""
-        one = GpuRecorder()
-        self._recorders.append(one)
-        try:
-            yield one
-        finally:
-            self._recorders.remove(one)
+    def recorders(self) -> list[GpuRecorder]:
+        """The witness of a run; none where GPUs are not read."""
+        return [GpuRecorder(self)] if self._watch is not None else []
+
+    def subscribe(self, take: Callable[[Reading], None]) -> None:
+        """Be given every reading."""
+        self._takers.append(take)
+
+    def unsubscribe(self, take: Callable[[Reading], None]) -> None:
+        """Be given no more; of no effect without a subscription."""
+        if take in self._takers:
+            self._takers.remove(take)
 
     async def look(self) -> None:
-        """Read now, before or after a run: what happens in it lies between two readings."""
+        """Read now, or give up soon."""
         if self._watch is not None:
             await self._watch.refresh(_LOOK)
 
-    async def complete(self, recorder: GpuRecorder, result: Result) -> Result:
-        """The result of a run that is over with what its GPUs used."""
-        await self.look()
-        return recorder.complete(result)
-
     def _take(self, reading: Reading) -> None:
-        if self._metrics is not None:
-            self._metrics.take(reading)
-        for recorder in self._recorders:
-            recorder.take(reading)
+        for take in self._takers:
+            take(reading)
 
 
 def show() -> int:

@@ -6,14 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from swelld.app.calibration import calibrated
+from swelld.app.exporting import Outlets
+from swelld.app.gpu import Gpus
+from swelld.app.push import Figures
 from swelld.app.recording import Recording
 from swelld.app.signals import stopping
 from swelld.app.spec import specify
 from swelld.engine.launch import crew
+from swelld.hub.gpu import GpuRecorder
+from swelld.hub.outlets import OutletFeed
 from swelld.hub.run import Listener, Run, Spec
 from swelld.hub.servers import watched
 from swelld.result import Progress, Result
 from swelld.settings import Settings
+from swelld_exporters.prometheus.registry import Registry
 
 LOOK_SECONDS = 0.2
 
@@ -32,13 +38,17 @@ async def carry_out(
     watch: Callable[[Progress], None],
     command: Sequence[str],
     listeners: Sequence[Listener] = (),
+    gpus: Sequence[GpuRecorder] = (),
+    feeds: Sequence[OutletFeed] = (),
+    figures: Figures | None = None,
 ) -> Finished:
     """One run from start to result. SIGINT or SIGTERM drains it, a second one forces it; it reports all the same."""
-    recording = Recording(settings.store.dir, spec, command) if settings.exporters.files.enabled else None
+    files = settings.exporters.files
+    recording = Recording(settings.store.dir, spec, command, files) if files.enabled else None
     servers = watched(spec)
-    run = Run(
-        spec, crew(spec.plan, settings.shards), [*listeners, *servers, *([recording] if recording else [])], servers
-    )
+    metrics = figures.listeners(lambda: run.state) if figures else []
+    heard = [*listeners, *metrics, *servers, *gpus, *feeds, *([recording] if recording else [])]
+    run = Run(spec, crew(spec.plan, settings.shards), heard, [*servers, *gpus, *feeds])
     watching = asyncio.create_task(_look(run, watch))
     try:
         with stopping(lambda force: run.stop(force=force)):
@@ -46,6 +56,8 @@ async def carry_out(
         watch(run.progress())
         if recording:
             recording.finish(result)
+        if figures:
+            figures.add(spec, metrics, result)
     finally:
         watching.cancel()
         if recording:
@@ -62,11 +74,23 @@ async def run_scenarios(
 ) -> list[Finished]:
     """Scenarios one after another; the first that is stopped is the last that runs."""
     finished: list[Finished] = []
-    for name in names:
-        async with calibrated(specify(settings, name, percentiles), settings.scenarios[name].calibration) as spec:
-            finished.append(await carry_out(settings, spec, watch, command))
-        if finished[-1].result.run.state == "cancelled":
-            break
+    registry = Registry()
+    figures = Figures(settings.exporters.pushgateway, registry)
+    gpus = Gpus(settings.exporters.nvml, registry)
+    outlets = Outlets(settings.exporters, registry)
+    gpus.start()
+    figures.start()
+    try:
+        for name in names:
+            async with calibrated(specify(settings, name, percentiles), settings.scenarios[name].calibration) as spec:
+                beside = (gpus.recorders(), outlets.feeds(spec))
+                finished.append(await carry_out(settings, spec, watch, command, (), *beside))
+            if finished[-1].result.run.state == "cancelled":
+                break
+    finally:
+        await outlets.aclose()
+        await figures.aclose()
+        await gpus.aclose()
     return finished
 
 

@@ -11,6 +11,7 @@ from swelld.engine.plan import Pulse
 from swelld.hub.run import Batch, Spec
 from swelld.load.stage import Stage
 from swelld.result import Result
+from swelld.settings.model import Files
 from swelld.store.metadata import describe
 from swelld.store.results import RunDirectory
 from swelld_exporters.files import RequestsFile
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 class Recording:
     """One run's directory. A full disk ends the recording, not the run."""
 
-    def __init__(self, root: Path, spec: Spec, command: Sequence[str]) -> None:
+    def __init__(self, root: Path, spec: Spec, command: Sequence[str], files: Files) -> None:
         """Raises StoreError or OSError if the directory cannot be made."""
         self._wall = WallClock()
         self._spec = spec
@@ -37,6 +38,8 @@ class Recording:
             origin=now(),
             wall=self._wall,
             secrets=self._secrets(),
+            formats=files.formats,
+            rotation=files.rotation,
         )
         self._describe(finished=None)
 
@@ -74,9 +77,13 @@ class Recording:
 
     def close(self) -> None:
         """No more requests."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is None:
+            return
+        try:
+            file.close()
+        except OSError as error:
+            log.error("the end of the requests is lost: %s", error)
 
     def _secrets(self) -> list[str]:
         return [target.api_key.reveal() for target in self._spec.plan.targets if target.api_key is not None]

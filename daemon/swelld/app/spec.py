@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from swelld.components import ADAPTERS
 from swelld.engine.plan import Lane, Plan
+from swelld.engine.tracing import Tracing
 from swelld.hub.run import Spec
 from swelld.settings import Settings, redacted
 
@@ -30,6 +31,7 @@ def specify(settings: Settings, name: str, percentiles: Sequence[float] = ()) ->
             lanes=tuple(lanes),
             prompts=scenario.prompts,
             seed=settings.seed_of(scenario),
+            tracing=_tracing(settings),
         ),
         stages=scenario.stages,
         thresholds=scenario.objectives.thresholds(),
@@ -41,6 +43,12 @@ def specify(settings: Settings, name: str, percentiles: Sequence[float] = ()) ->
         percentiles=tuple(percentiles),
         window=scenario.window,
     )
+
+
+def _tracing(settings: Settings) -> Tracing | None:
+    otlp = settings.exporters.otlp
+    ratio = otlp.head_sampling()
+    return None if ratio is None else Tracing(ratio, otlp.max_spans_per_second)
 
 
 def new_id() -> str:

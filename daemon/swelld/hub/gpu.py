@@ -1,8 +1,8 @@
 """What the GPUs used while a run measured."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -104,13 +104,37 @@ class _Measured(NamedTuple):
     window: Window
 
 
-class GpuRecorder:
-    """A listener of one run that hears of the GPUs, too."""
+class Readings(Protocol):
+    """Where readings of the GPUs come from."""
 
-    def __init__(self) -> None:
+    def subscribe(self, take: Callable[[Reading], None]) -> None:
+        """Be given every reading."""
+
+    def unsubscribe(self, take: Callable[[Reading], None]) -> None:
+        """Be given no more; of no effect without a subscription."""
+
+    async def look(self) -> None:
+        """Read now; soon over, whatever the driver does."""
+
+
+class GpuRecorder:
+    """A listener and witness of one run that hears of the GPUs."""
+
+    def __init__(self, readings: Readings) -> None:
+        self._readings = readings
         self._stages: list[_Measured] = []
         self._histories: defaultdict[tuple[str, str], History] = defaultdict(History)
         self._names: dict[tuple[str, str], str] = {}
+
+    async def begin(self) -> None:
+        """What happens from now on lies between two readings."""
+        self._readings.subscribe(self.take)
+        await self._readings.look()
+
+    async def end(self) -> None:
+        """The last reading."""
+        await self._readings.look()
+        self._readings.unsubscribe(self.take)
 
     def take(self, reading: Reading) -> None:
         """A look at every GPU."""

@@ -38,6 +38,7 @@ class MetricsListener:
 
     def declare(self, spec: Spec, stage: Stage) -> None:
         """Make the series of a stage, at 0."""
+        self._registry.gauge(names.CLIENT_SATURATED).labels(spec.scenario)
         objective = Objective(OBJECTIVE, spec.share, spec.thresholds) if spec.thresholds else None
         for target, name in enumerate(spec.plan.names):
             self._requests.declare(self._labels(spec, stage, target), objective)

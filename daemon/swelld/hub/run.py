@@ -322,7 +322,9 @@ class Run:
         )
         validity = msgspec.structs.replace(validity, measurement_error=self._errors.statistics())
         names = (plan.names[target], plan.targets[target].model)
-        return tally.result(stage, names, self.spec.share, validity, phases)
+        result = tally.result(stage, names, self.spec.share, validity, phases)
+        users = stage.users * self._copies() if isinstance(stage, ClosedStage) else None
+        return msgspec.structs.replace(result, users=users)
 
     def _phasing(self, stage: ClosedStage | OpenStage, start: float, tallies: list[Tally]) -> Phasing:
         spec = self.spec

@@ -48,10 +48,10 @@ class Findings:
         return Text("\n").join([*lines, *(Text(reason, "dim") for reason in reasons)])
 
     def _where(self, finding: Finding) -> str:
+        target = finding.target if self.targets > 1 and finding.target else ""
         if self.places < 2 or finding.stage is None:
-            return ""
-        target = f" {finding.target}" if self.targets > 1 and finding.target else ""
-        return f"{finding.stage}{target}: "
+            return f"{target}: " if target else ""
+        return f"{f'{finding.stage} {target}'.rstrip()}: "
 
     def _sum(self) -> Text:
         levels = [finding.level for finding in self.verdict]
@@ -66,6 +66,5 @@ class Findings:
 
 
 def _subject(subject: str) -> Text:
-    first, _, rest = subject.partition(" ")
-    name = first.upper() if first in _SHORT else first.capitalize()
-    return Text(f"{name} {rest}".strip())
+    words = [word.upper() if word in _SHORT else word for word in subject.split()]
+    return Text(" ".join([words[0][0].upper() + words[0][1:], *words[1:]]))

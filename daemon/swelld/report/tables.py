@@ -10,7 +10,9 @@ from rich.text import Text
 from swelld.analysis import figures
 from swelld.config import format_duration
 from swelld.report.findings import Findings
+from swelld.report.gpu import gpu_lines
 from swelld.report.layout import Column, fit, scale, seconds_column
+from swelld.report.server import server_columns, server_notes
 from swelld.result import Goodput, Requests, Result, StageResult, Statistics
 
 PERCENTILES: Final = (50.0, 90.0, 95.0, 99.0)
@@ -49,6 +51,15 @@ class ResultReport:
             yield Text()
             yield _title("Overview")
             yield fit(console, options, self._overview())
+        if self.result.gpu is not None:
+            yield Text()
+            yield _title("GPU")
+            yield from gpu_lines(self.result.gpu)
+        if self.result.server:
+            yield Text()
+            yield _title("Server")
+            yield fit(console, options, server_columns(self.result.server))
+            yield from server_notes(self.result.server)
         yield Text()
         yield _title("Analysis")
         yield Findings(self.result.verdict, stages)

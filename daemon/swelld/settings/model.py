@@ -5,15 +5,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from swelld.components import ADAPTERS
-from swelld.config import Config, FieldError, parse_list, shown, suggest
+from swelld.config import Config, FieldError, Size, parse_list, shown, suggest
 from swelld.engine.target import Target
 from swelld.scenario import Scenario
 from swelld.settings.gpu import Nvml
+from swelld.settings.push import Pushgateway
 from swelld.settings.tree import Path as KeyPath
+from swelld_exporters.otlp.settings import OtlpSettings
+from swelld_exporters.sinks import Format, Rotation, missing_library
 
 
 def _name(name: str) -> str:
@@ -78,8 +81,26 @@ class Files(Config):
 
     enabled: bool = True
     """Whether to write them."""
-    formats: Annotated[tuple[Literal["jsonl"], ...], BeforeValidator(parse_list)] = ("jsonl",)
-    """How single requests are written: `jsonl` is one JSON object a line."""
+    formats: Annotated[tuple[Format, ...], BeforeValidator(parse_list)] = ("jsonl",)
+    """How single requests are written, in one file each: `jsonl` is one JSON object a line, `csv` a table with a
+    header, `parquet` the same with types (needs `pip install 'swelld[parquet]'`; can be read when the run is over)."""
+    max_size: Size | None = None
+    """Begin a new file of requests once one is this large, e.g. 64MiB. Only then are runs without an end recorded."""
+    keep: Annotated[int, Field(gt=0)] = 5
+    """How many full files of each format stay, the latest ones; with `max_size` only."""
+
+    @field_validator("formats")
+    @classmethod
+    def _installed(cls, formats: tuple[Format, ...]) -> tuple[Format, ...]:
+        for form in formats:
+            if text := missing_library(form):
+                raise ValueError(text)
+        return tuple(dict.fromkeys(formats))
+
+    @property
+    def rotation(self) -> Rotation | None:
+        """None where a file may grow as long as its run goes on."""
+        return None if self.max_size is None else Rotation(self.max_size, self.keep)
 
 
 class Exporters(Config):
@@ -87,9 +108,12 @@ class Exporters(Config):
 
     nvml: Nvml = Nvml()
     """Reads the GPUs of the machine that swelld runs on, through NVIDIA's driver."""
-
+    pushgateway: Pushgateway = Pushgateway()
+    """Pushes metrics to a Prometheus Pushgateway."""
     files: Files = Files()
     """Writes every run into a directory of its own below the store's."""
+    otlp: OtlpSettings = OtlpSettings()
+    """Traces, and metrics if wanted, to an OpenTelemetry receiver."""
 
 
 class Store(Config):

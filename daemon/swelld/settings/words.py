@@ -44,7 +44,7 @@ def words(annotation: Any) -> str:
         return "section below"
     arguments = get_args(base)
     if get_origin(base) is dict:
-        return "sections by name" if is_model(flat(arguments[1])[0]) else f"mapping to {words(arguments[1])}"
+        return "sections by name" if is_section(arguments[1]) else f"mapping to {words(arguments[1])}"
     if get_origin(base) in (list, tuple):
         return "list, section below" if is_section(arguments[0]) else f"list of {words(arguments[0])}"
     return either(map(str, arguments))

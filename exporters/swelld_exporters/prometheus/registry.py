@@ -76,7 +76,7 @@ Value = TypeVar("Value", bound=Counter | Gauge | Histogram)
 
 
 class Series(Generic[Value]):
-    """One series of a family. `rendered` is where a format keeps what it need not make again; it dies with the series."""
+    """One series of a family. `rendered` is where formats keep what they need not make again."""
 
     __slots__ = ("labels", "rendered", "value")
 

@@ -62,6 +62,7 @@ class LatestRuns:
             names.LAST_RUN_GOODPUT_RATIO: stage.goodput.ratio if stage.goodput else None,
             names.LAST_RUN_REQUEST_RATE: stage.request_rate,
             names.LAST_RUN_TOKEN_RATE: stage.output_token_rate,
+            names.LAST_RUN_ACTIVE_USERS: stage.users,
             names.LAST_RUN_VALID: float(stage.validity.valid),
         }
         for metric, value in values.items():

@@ -23,10 +23,11 @@ class FakePage(NamedTuple):
 class FakeExposition:
     def __init__(self) -> None:
         self.accepted: list[str] = []
+        self.lines = 2000
 
     def render(self, accept: str) -> FakePage:
         self.accepted.append(accept)
-        return FakePage(b"swelld_target_up 1\n" * 2000, "text/plain; version=0.0.4; charset=utf-8")
+        return FakePage(b"swelld_target_up 1\n" * self.lines, "text/plain; version=0.0.4; charset=utf-8")
 
 
 class FakeView:
@@ -89,7 +90,8 @@ async def test_metrics_are_those_of_the_exposition(session: aiohttp.ClientSessio
         assert response.status == 200
         assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
         assert await response.read() == b"swelld_target_up 1\n" * 2000
-        assert response.headers["Content-Encoding"] in ("gzip", "deflate")
+        assert response.headers["Content-Encoding"] == "gzip"
+        assert response.headers["Vary"] == "Accept, Accept-Encoding"
         assert int(response.headers["Content-Length"]) < 2000
     assert exposition.accepted == ["text/plain;version=0.0.4"]
 
@@ -98,6 +100,51 @@ async def test_metrics_are_plain_for_a_client_that_cannot_unpack(session: aiohtt
     async with session.get("/metrics", headers={"Accept-Encoding": "identity"}) as response:
         assert "Content-Encoding" not in response.headers
         assert int(response.headers["Content-Length"]) == 19 * 2000
+
+
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [
+        ("gzip", "gzip"),
+        ("deflate, GZIP;q=0.5", "gzip"),
+        ("*", "gzip"),
+        ("gzip;q=0, *", None),
+        ("gzip; q=0.0", None),
+        ("gzip;q=much", None),
+        ("zstd, br", None),
+        ("", None),
+    ],
+)
+async def test_metrics_are_packed_only_for_who_can_unpack(
+    session: aiohttp.ClientSession, accepted: str, coding: str | None
+) -> None:
+    async with session.get("/metrics", headers={"Accept-Encoding": accepted}) as response:
+        assert response.headers.get("Content-Encoding") == coding
+        assert await response.read() == b"swelld_target_up 1\n" * 2000
+
+
+async def test_a_small_page_is_not_worth_packing(session: aiohttp.ClientSession, exposition: FakeExposition) -> None:
+    exposition.lines = 50
+    async with session.get("/metrics") as response:
+        assert "Content-Encoding" not in response.headers
+        assert await response.read() == b"swelld_target_up 1\n" * 50
+
+
+async def test_a_large_page_is_packed_beside_the_event_loop(
+    session: aiohttp.ClientSession, exposition: FakeExposition
+) -> None:
+    exposition.lines = 20000
+    async with session.get("/metrics") as response:
+        assert response.headers["Content-Encoding"] == "gzip"
+        assert await response.read() == b"swelld_target_up 1\n" * 20000
+
+
+async def test_head_of_metrics_says_what_a_get_would_bring(session: aiohttp.ClientSession) -> None:
+    async with session.get("/metrics") as response:
+        expected = {name: response.headers[name] for name in ("Content-Type", "Content-Length", "Content-Encoding")}
+    async with session.head("/metrics", headers={"Accept-Encoding": "gzip"}) as response:
+        assert {name: response.headers[name] for name in expected} == expected
+        assert await response.read() == b""
 
 
 async def test_ready_only_when_the_daemon_is(session: aiohttp.ClientSession, view: FakeView) -> None:

@@ -174,6 +174,7 @@ async def test_every_trouble_has_one_outcome_and_one_type(
     assert said in (m.detail or "")
 
 
+DRIBBLE: list[bytes | float] = [event("a"), 0.05] * 30
 SHORT = {"first_token": 0.15, "idle": 0.15, "total": 0.3, "connect": 0.3}
 
 
@@ -183,7 +184,7 @@ SHORT = {"first_token": 0.15, "idle": 0.15, "total": 0.3, "connect": 0.3}
         (answering(1.0), ErrorType.TTFT_TIMEOUT, "no token within 0.15 s"),
         (answering(HEAD, 1.0), ErrorType.TTFT_TIMEOUT, "no token within 0.15 s"),
         (answering(HEAD, event("a"), 1.0), ErrorType.READ_TIMEOUT, "nothing came for 0.15 s"),
-        (answering(HEAD, *[event("a"), 0.05] * 30), ErrorType.READ_TIMEOUT, "not complete within 0.3 s"),
+        (answering(HEAD, *DRIBBLE), ErrorType.READ_TIMEOUT, "not complete within 0.3 s"),
     ],
 )
 async def test_every_deadline_is_kept(script: Script, error_type: ErrorType, said: str) -> None:

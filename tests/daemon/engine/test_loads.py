@@ -1,7 +1,7 @@
 """Carrying out a stage with clients that only take note: numbers, moments, limits, stopping and draining."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -62,6 +62,9 @@ class Notes:
         finally:
             self._now -= 1
         return self._reached
+
+    def start(self, request: Prompt, ticket: Ticket) -> Coroutine[None, None, bool]:
+        return self.exchange(request, ticket)
 
     @property
     def numbers(self) -> list[int]:

@@ -5,13 +5,12 @@ import asyncio
 import pytest
 
 from swelld.clock import now
-from swelld.engine import pacing
 from swelld.engine.pacing import Alarm
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin"])
 async def test_it_never_rings_early(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pacing.sys, "platform", platform)
+    monkeypatch.setattr("swelld.engine.pacing.sys.platform", platform)
     alarm = Alarm()
     try:
         for wait in (0.0, 0.0003, 0.002, 0.02):

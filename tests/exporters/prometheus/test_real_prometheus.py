@@ -1,33 +1,25 @@
-"""What Prometheus itself makes of our page: promtool's checks, and a scrape by a real server."""
+"""What Prometheus itself makes of our pages: promtool's checks, and a scrape by a real server in every format."""
 
 import asyncio
 import math
-import os
-import re
-import shutil
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import aiohttp
 import numpy as np
 import pytest
 from aiohttp import web
 
+from prometheus_server import program, prometheus
 from swelld_exporters import names
 from swelld_exporters.names import CATALOGUE, MetricType
 from swelld_exporters.prometheus.exposition import Exposition
 from swelld_exporters.prometheus.registry import Registry
 
 DEADLINE = 60.0
-
-
-def program(name: str) -> str:
-    if found := shutil.which(name):
-        return found
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{name} is missing: apt-get install prometheus")
-    pytest.skip(f"{name} is not installed (Debian: apt-get install prometheus)")
+ODD = 'rate=10 "quoted" \\ 100%\n'
+TIMES = np.linspace(0.2, 0.3, 1000)
 
 
 def full_registry() -> Registry:
@@ -64,89 +56,90 @@ async def test_promtool_finds_nothing_to_say() -> None:
 
 @asynccontextmanager
 async def serving(exposition: Exposition) -> AsyncIterator[str]:
+    """As the daemon serves it at /metrics; at /text in the text format, whatever was asked for."""
+
     async def metrics(request: web.Request) -> web.Response:
-        page = exposition.render(request.headers["Accept"])
+        page = exposition.render(request.headers["Accept"] if request.path == "/metrics" else "text/plain")
         return web.Response(body=page.body, headers={"Content-Type": page.content_type})
 
     app = web.Application()
     app.router.add_get("/metrics", metrics)
+    app.router.add_get("/text", metrics)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        yield f"127.0.0.1:{runner.addresses[0][1]}"
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
 
 
-@asynccontextmanager
-async def prometheus(address: str, folder: Path) -> AsyncIterator[str]:
-    """A Prometheus server that scrapes an address every second; its own URL is read from its log."""
-    config = folder / "prometheus.yml"
-    config.write_text(
-        "global: {scrape_interval: 1s}\n"
-        f"scrape_configs: [{{job_name: swelld, static_configs: [{{targets: ['{address}']}}]}}]\n"
-    )
-    process = await asyncio.create_subprocess_exec(
-        program("prometheus"),
-        f"--config.file={config}",
-        f"--storage.tsdb.path={folder / 'data'}",
-        "--web.listen-address=127.0.0.1:0",
-        stderr=asyncio.subprocess.PIPE,
-    )
-    assert process.stderr
-    try:
-        said = b""
-        async with asyncio.timeout(DEADLINE):
-            while not (found := re.search(rb'msg="?Listening on"? address=(127\.0\.0\.1:[1-9]\d*)', said)):
-                line = await process.stderr.readline()
-                assert line, f"prometheus ended: {said.decode()}"
-                said += line
-        async with asyncio.TaskGroup() as group:
-            group.create_task(process.stderr.read())  # a full pipe would stop it
-            try:
-                yield f"http://{found[1].decode()}"
-            finally:
-                process.kill()
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
-async def query(session: aiohttp.ClientSession, url: str, expression: str) -> dict[str, float]:
-    """The `stage` label -> value; nothing while Prometheus is not ready."""
-    async with session.get(f"{url}/api/v1/query", params={"query": expression}) as response:
-        if response.status == 503:
-            return {}
-        answer = await response.json()
-    assert answer["status"] == "success", answer
-    return {row["metric"].get("stage", ""): float(row["value"][1]) for row in answer["data"]["result"]}
-
-
-async def test_a_real_prometheus_reads_what_we_measured(tmp_path: Path) -> None:
-    program("prometheus")
+@pytest.fixture
+def registry() -> Registry:
+    """A thousand times between 0.2 and 0.3 s, an exemplar, and what is hard to write down."""
     registry = Registry()
-    odd = 'rate=10 "quoted" \\ 100%\n'
-    registry.counter(names.REQUESTS).labels("canary", "a", "tiny", odd, "ok").inc(1234)
-    times = np.linspace(0.2, 0.3, 1000)
-    registry.histogram(names.TTFT).labels("canary", "a", "tiny", odd, extra_bounds=(0.22,)).update(times)
+    registry.counter(names.REQUESTS).labels("canary", "a", "tiny", ODD, "ok").inc(1234)
+    ttft = registry.histogram(names.TTFT).labels("canary", "a", "tiny", ODD, extra_bounds=(0.22,))
+    ttft.update(TIMES)
+    ttft.exemplify(TIMES[:1], "ab" * 16, "cd" * 8, time.time())
+    return registry
+
+
+def scraped(form: str) -> str:
+    return f'swelld_exposition_duration_seconds_count{{format="{form}"}} > 0'
+
+
+@pytest.mark.parametrize(("form", "path"), [("text", "/text"), ("openmetrics", "/metrics")])
+async def test_a_real_prometheus_reads_the_classic_histograms(
+    registry: Registry, form: str, path: str, tmp_path: Path
+) -> None:
+    program("prometheus")
+    buckets = "swelld_time_to_first_token_seconds_bucket"
     async with (
         asyncio.timeout(DEADLINE),
-        serving(Exposition(registry)) as address,
-        prometheus(address, tmp_path) as url,
-        aiohttp.ClientSession() as session,
+        serving(Exposition(registry)) as url,
+        prometheus(tmp_path, {"swelld": url + path}, "exemplar-storage") as server,
     ):
-        while await query(session, url, "swelld_exposition_duration_seconds_count > 0") == {}:  # noqa: ASYNC110
-            await asyncio.sleep(0.2)
-        assert await query(session, url, "up") == {"": 1.0}
-        assert await query(session, url, 'swelld_requests_total{outcome="ok"}') == {odd: 1234.0}
-        buckets = "swelld_time_to_first_token_seconds_bucket"
-        assert await query(session, url, f'{buckets}{{le="0.22"}}') == {odd: float((times <= 0.22).sum())}
-        assert await query(session, url, f'{buckets}{{le="1.0"}}') == {odd: 1000.0}
+        await server.until(scraped(form))
+        assert await server.problems() == []
+        assert await server.query("up") == {"": 1.0}
+        assert await server.query('swelld_requests_total{outcome="ok"}') == {ODD: 1234.0}
+        assert await server.query(f'{buckets}{{le="0.22"}}') == {ODD: float((TIMES <= 0.22).sum())}
+        assert await server.query(f'{buckets}{{le="1.0"}}') == {ODD: 1000.0}
         # 0.2 to 0.3 evenly: the median lies in the bucket from 0.22 to 0.25, and interpolation finds it
-        median = await query(session, url, f"histogram_quantile(0.5, {buckets})")
-        assert median == {odd: pytest.approx(0.25, abs=0.0005)}
+        median = await server.query(f"histogram_quantile(0.5, {buckets})")
+        assert median == {ODD: pytest.approx(0.25, abs=0.0005)}
         mean = "swelld_time_to_first_token_seconds_sum / swelld_time_to_first_token_seconds_count"
-        assert await query(session, url, mean) == {odd: pytest.approx(0.25)}
-        assert math.isfinite((await query(session, url, "process_cpu_seconds_total"))[""])
+        assert await server.query(mean) == {ODD: pytest.approx(0.25)}
+        assert math.isfinite((await server.query("process_cpu_seconds_total"))[""])
+        traces = [exemplar["labels"] for exemplar in await server.exemplars(buckets)]
+        assert traces == ([{"trace_id": "ab" * 16, "span_id": "cd" * 8}] if form == "openmetrics" else [])
+
+
+async def test_a_real_prometheus_reads_the_native_histograms(registry: Registry, tmp_path: Path) -> None:
+    program("prometheus")
+    name = "swelld_time_to_first_token_seconds"
+    async with (
+        asyncio.timeout(DEADLINE),
+        serving(Exposition(registry)) as url,
+        prometheus(tmp_path, {"swelld": f"{url}/metrics"}, "native-histograms", "exemplar-storage") as server,
+    ):
+        await server.until('histogram_count(swelld_exposition_duration_seconds{format="protobuf"}) > 0')
+        assert await server.problems() == []
+        assert await server.query('swelld_requests_total{outcome="ok"}') == {ODD: 1234.0}
+        assert await server.query(f"histogram_count({name})") == {ODD: 1000.0}
+        assert await server.query(f"histogram_sum({name})") == {ODD: pytest.approx(250.0)}
+        for q in (0.01, 0.5, 0.99):
+            found = await server.query(f"histogram_quantile({q}, {name})")
+            assert found == {ODD: pytest.approx(0.2 + 0.1 * q, rel=0.022)}, "a bucket is 2.2 % wide"
+        below = await server.query(f"histogram_fraction(0, 0.25, {name})")
+        assert below == {ODD: pytest.approx(0.5, abs=0.03)}
+        assert await server.query("histogram_count(swelld_exposition_duration_seconds)", by="format") == {
+            "text": 0.0,
+            "openmetrics": 0.0,
+            "protobuf": pytest.approx(1.0, abs=5),
+        }
+        (exemplar,) = await server.exemplars(name)
+        assert exemplar["labels"] == {"trace_id": "ab" * 16, "span_id": "cd" * 8}
+        assert float(exemplar["value"]) == 0.2
+        assert math.isfinite((await server.query("process_cpu_seconds_total"))[""])

@@ -1,5 +1,7 @@
 """Batches of measurements in, exact series out."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -219,6 +221,42 @@ def test_what_a_server_never_says_is_absent_and_then_adds_up(registry: Registry,
     assert values["reasoning_tokens_total"] == 2
     assert values["token_count_mismatches_total"] == 1
     assert values["request_resends_total"] == 2
+
+
+def test_stalls_and_answers_that_broke_off_are_counted(registry: Registry, metrics: RequestMetrics) -> None:
+    metrics.declare(LABELS)
+    assert page(registry)["stream_stalls_total"] == 0
+    assert page(registry)["responses_truncated_total"] == 0
+    stalled = good(tokens_at=np.array([100.1, 100.15, 100.2, 100.6, 100.65, 101.2]).tobytes())
+    at_its_limit = good(finish_reason="length")
+    broken = bad(Outcome.TRUNCATED, ErrorType.TRUNCATED)
+    metrics.observe(LABELS, columns([good(), stalled, at_its_limit, broken], {}))
+    assert page(registry)["stream_stalls_total"] == 2
+    assert page(registry)["responses_truncated_total"] == 1
+
+
+def test_a_sampled_answer_can_be_found_from_the_buckets_of_its_times(
+    registry: Registry, metrics: RequestMetrics
+) -> None:
+    span: dict[str, Any] = {"trace_id": "ab" * 16, "span_id": "cd" * 8}
+    sampled = good(tokens_at=np.array([100.31, 100.344, 100.356]).tobytes(), sampled=True, **span)
+    unsampled = good(tokens_at=np.array([100.32, 100.33]).tobytes(), **span)
+    failed = bad(Outcome.FAILED, ErrorType.HTTP_5XX)
+    metrics.observe(LABELS, columns([sampled, unsampled, failed], {}))
+    for metric, expected in {
+        names.TTFT: {0.4: 0.31},
+        names.TTFT_CORRECTED: {0.4: 0.312},
+        names.E2E: {0.5: 0.356},
+        names.E2E_CORRECTED: {0.5: 0.358},
+        names.ITL: {0.04: 0.034, 0.015: 0.012},
+        names.TTFB: {},
+        names.FAILED_DURATION: {},
+    }.items():
+        histogram = registry.histogram(metric).labels(*LABELS)
+        found = {float(histogram.bounds[place]): exemplar for place, exemplar in histogram.exemplars.items()}
+        assert {bound: exemplar.value for bound, exemplar in found.items()} == pytest.approx(expected), metric.name
+        assert all((e.trace_id, e.span_id) == ("ab" * 16, "cd" * 8) for e in found.values())
+        assert all(e.unix == pytest.approx(1100.36) for e in found.values()), "when it ended"
 
 
 @pytest.mark.parametrize(

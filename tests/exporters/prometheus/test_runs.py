@@ -1,0 +1,99 @@
+"""The state of runs, and the latest ones in figures."""
+
+import msgspec
+import pytest
+
+from sample_results import empty_stage, open_stage, result, stage
+from swelld.result import Result, StageResult
+from swelld_exporters import names
+from swelld_exporters.prometheus.registry import Registry
+from swelld_exporters.prometheus.runs import STATES, LatestRuns, show_state
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry()
+
+
+def gauges(registry: Registry) -> dict[tuple[str, ...], float]:
+    """(name without the prefix, labels) -> value."""
+    return {
+        (family.metric.name.removeprefix("swelld_").removeprefix("last_run_"), *labels): series.value.value
+        for family in registry.families()
+        if family.metric.name.startswith(("swelld_last_run_", "swelld_run_info"))
+        for labels, series in registry.gauge(family.metric).series.items()
+    }
+
+
+def run(number: int, *stages: StageResult) -> Result:
+    made = result(stages or [stage()])
+    return msgspec.structs.replace(made, run=msgspec.structs.replace(made.run, id=f"r{number}"))
+
+
+def known_runs(registry: Registry) -> set[str]:
+    return {labels[2] for labels in gauges(registry) if labels[0] == "run_info"}
+
+
+def test_exactly_one_state_is_true(registry: Registry) -> None:
+    def shown() -> dict[str, float]:
+        return {labels[1]: series.value.value for labels, series in registry.gauge(names.RUN_STATE).series.items()}
+
+    show_state(registry, "chat", None)
+    assert shown() == dict.fromkeys(STATES, 0.0)
+    for state in STATES:
+        show_state(registry, "chat", state)
+        assert shown() == {**dict.fromkeys(STATES, 0.0), state: 1.0}
+
+
+def test_a_run_in_figures(registry: Registry) -> None:
+    troubled = open_stage()
+    LatestRuns(registry).add(run(1, troubled), "0a1b")
+    found = gauges(registry)
+    where = ("chat", "local", "tiny", "rate=10", "r1")
+    assert found["run_info", "chat", "r1", "completed", "0a1b"] == 1
+    assert found["start_timestamp_seconds", "chat", "r1"] == 1794651630.0
+    assert found["duration_seconds", "chat", "r1"] == 62.0
+    assert found["requests", *where] == 100
+    assert found["error_ratio", *where] == pytest.approx(3 / 98)
+    assert found["contention_error_ratio", *where] == pytest.approx(2 / 98), "503 is, a refused connection is not"
+    assert found["goodput_ratio", *where] == pytest.approx(0.87)
+    assert found["requests_per_second", *where] == 12.5
+    assert found["output_tokens_per_second", *where] == 1600.0
+    assert found["valid", *where] == 1
+    for name, statistics in (("ttft", troubled.ttft), ("itl", troubled.itl), ("tpot", troubled.tpot)):
+        for stat in ("mean", "min", "p50", "p90", "p95", "p99", "max"):
+            assert found[f"{name}_seconds", *where, stat] == getattr(statistics, stat)
+    assert found["e2e_seconds", *where, "p99"] == troubled.e2e.p99
+
+
+def test_what_was_not_measured_is_absent(registry: Registry) -> None:
+    LatestRuns(registry).add(run(1, empty_stage()))
+    names_found = {labels[0] for labels in gauges(registry)}
+    assert names_found == {
+        "run_info",
+        "start_timestamp_seconds",
+        "duration_seconds",
+        "requests",
+        "error_ratio",
+        "contention_error_ratio",
+        "valid",
+    }
+
+
+def test_the_oldest_run_makes_room(registry: Registry) -> None:
+    latest = LatestRuns(registry, remembered=3)
+    for number in range(5):
+        latest.add(run(number))
+    assert known_runs(registry) == {"r2", "r3", "r4"}
+    assert {labels[-1] for labels in gauges(registry) if labels[0] == "requests"} == {"r2", "r3", "r4"}
+
+
+def test_runs_of_many_stages_are_fewer_and_none_is_refused(registry: Registry) -> None:
+    latest = LatestRuns(registry)
+    sweep = [stage(stage=f"rate={rate}") for rate in range(30)]
+    for number in range(7):
+        latest.add(run(number, *sweep))
+        assert registry.counter(names.LABEL_OVERFLOW).series == {}
+    assert known_runs(registry) == {"r3", "r4", "r5", "r6"}, "4 runs x 30 stages x 7 statistics are below 1,000"
+    latest.add(run(7))
+    assert known_runs(registry) == {"r3", "r4", "r5", "r6", "r7"}

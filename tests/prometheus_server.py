@@ -1,0 +1,105 @@
+"""A real Prometheus, as long as a test needs it."""
+
+import asyncio
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+import yaml
+
+
+def program(name: str) -> str:
+    """Where it is; without it the test is skipped, except in CI."""
+    if found := shutil.which(name):
+        return found
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{name} is missing: apt-get install prometheus")
+    pytest.skip(f"{name} is not installed (Debian: apt-get install prometheus)")
+
+
+@dataclass
+class Prometheus:
+    """A server that scrapes; every answer is waited for only briefly."""
+
+    session: aiohttp.ClientSession
+    url: str
+
+    async def get(self, path: str, **parameters: str) -> Any:
+        """The `data` of an answer of its API; None while it is not ready."""
+        async with self.session.get(f"{self.url}/api/v1/{path}", params=parameters) as response:
+            if response.status == 503:
+                return None
+            answer = await response.json()
+        assert answer["status"] == "success", answer
+        return answer["data"]
+
+    async def query(self, expression: str, by: str = "stage") -> dict[str, float]:
+        """The value of a label -> value of the series."""
+        data = await self.get("query", query=expression) or {"result": []}
+        found = [(row["metric"].get(by, ""), float(row["value"][1])) for row in data["result"]]
+        assert len(dict(found)) == len(found), (expression, data["result"])
+        return dict(found)
+
+    async def until(self, expression: str) -> None:
+        """Wait until it has a series."""
+        while not (await self.get("query", query=expression) or {"result": []})["result"]:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.1)
+
+    async def problems(self) -> list[str]:
+        """What went wrong with its last scrapes."""
+        targets = (await self.get("targets"))["activeTargets"]
+        return [target["lastError"] for target in targets if target["lastError"]]
+
+    async def exemplars(self, expression: str) -> list[dict[str, Any]]:
+        """All exemplars of some series."""
+        found = await self.get("query_exemplars", query=expression, start="0", end="9999999999")
+        return [exemplar for series in found for exemplar in series["exemplars"]]
+
+
+def _config(targets: Mapping[str, str]) -> dict[str, Any]:
+    jobs = [
+        {"job_name": job, "metrics_path": at.path, "static_configs": [{"targets": [at.netloc]}]}
+        for job, at in ((job, urlsplit(url)) for job, url in targets.items())
+    ]
+    return {"global": {"scrape_interval": "1s"}, "scrape_configs": jobs}
+
+
+@asynccontextmanager
+async def prometheus(folder: Path, targets: Mapping[str, str], *features: str) -> AsyncIterator[Prometheus]:
+    """It scrapes every second; `targets` are URLs by job. It picks its own port, which is read from its log."""
+    folder.mkdir(exist_ok=True)
+    config = folder / "prometheus.yml"
+    config.write_text(yaml.safe_dump(_config(targets)))
+    process = await asyncio.create_subprocess_exec(
+        program("prometheus"),
+        f"--config.file={config}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        "--web.listen-address=127.0.0.1:0",
+        *([f"--enable-feature={','.join(features)}"] if features else []),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr
+    try:
+        said = b""
+        while not (found := re.search(rb'msg="?Listening on"? address=(127\.0\.0\.1:[1-9]\d*)', said)):
+            line = await process.stderr.readline()
+            assert line, f"prometheus ended: {said.decode()}"
+            said += line
+        async with asyncio.TaskGroup() as group, aiohttp.ClientSession() as session:
+            group.create_task(process.stderr.read())  # a full pipe would stop it
+            try:
+                yield Prometheus(session, f"http://{found[1].decode()}")
+            finally:
+                process.kill()
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()

@@ -64,23 +64,28 @@ class Prometheus:
         return [exemplar for series in found for exemplar in series["exemplars"]]
 
 
-def _config(targets: Mapping[str, str]) -> dict[str, Any]:
+def _config(folder: Path, targets: Mapping[str, str]) -> Path:
     jobs = [
-        {"job_name": job, "metrics_path": at.path, "static_configs": [{"targets": [at.netloc]}]}
+        {
+            "job_name": job,
+            "metrics_path": at.path,
+            "honor_labels": job == "pushgateway",
+            "static_configs": [{"targets": [at.netloc]}],
+        }
         for job, at in ((job, urlsplit(url)) for job, url in targets.items())
     ]
-    return {"global": {"scrape_interval": "1s"}, "scrape_configs": jobs}
+    folder.mkdir(exist_ok=True)
+    file = folder / "prometheus.yml"
+    file.write_text(yaml.safe_dump({"global": {"scrape_interval": "1s"}, "scrape_configs": jobs}))
+    return file
 
 
 @asynccontextmanager
 async def prometheus(folder: Path, targets: Mapping[str, str], *features: str) -> AsyncIterator[Prometheus]:
     """It scrapes every second; `targets` are URLs by job. It picks its own port, which is read from its log."""
-    folder.mkdir(exist_ok=True)
-    config = folder / "prometheus.yml"
-    config.write_text(yaml.safe_dump(_config(targets)))
     process = await asyncio.create_subprocess_exec(
         program("prometheus"),
-        f"--config.file={config}",
+        f"--config.file={_config(folder, targets)}",
         f"--storage.tsdb.path={folder / 'data'}",
         "--web.listen-address=127.0.0.1:0",
         *([f"--enable-feature={','.join(features)}"] if features else []),

@@ -31,8 +31,8 @@ class Kept:
 
 
 def one_target(url: str, **target: Any) -> dict[str, Any]:
-    """A single target."""
-    return {HERE: {"url": url, "model": "tiny", **target}}
+    """A single target; its own metrics are left alone if not said: raw servers answer to prompts only."""
+    return {HERE: {"url": url, "model": "tiny", "metrics": "off", **target}}
 
 
 def settings_for(folder: Path, targets: Mapping[str, Any], scenario: Mapping[str, Any], **more: Any) -> Settings:

@@ -26,7 +26,7 @@ LAST_PAUSE: Final = 0.5
 """Seconds between tries of a push that matters."""
 LAST_DEADLINE: Final = 15.0
 """Seconds for all of them."""
-_LONGEST_REASON: Final = 200
+_LONGEST_REASON: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,16 +115,14 @@ class Pusher:
         import aiohttp
 
         gateway = self._gateway
-        auth = None
-        if gateway.username is not None:
-            auth = aiohttp.BasicAuth(gateway.username, gateway.password or "", encoding="utf-8")
         headers = {"Content-Type": text.CONTENT_TYPE} if body is not None else {}
+        if gateway.username is not None:
+            pair = f"{gateway.username}:{gateway.password or ''}"
+            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
         connector = aiohttp.TCPConnector(ssl=gateway.tls or True, force_close=True)
         try:
             async with (
-                aiohttp.ClientSession(
-                    connector=connector, auth=auth, timeout=aiohttp.ClientTimeout(total=timeout)
-                ) as session,
+                aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=timeout)) as session,
                 session.request(
                     method,
                     _verbatim(gateway.group()),

@@ -67,4 +67,6 @@ class Pushgateway(Config):
         if (self.username is None) != (self.password is None):
             missing = "password" if self.password is None else "username"
             raise FieldError(((missing,), "is missing: basic authentication takes `username` and `password`"))
+        if ":" in (self.username or ""):
+            raise FieldError((("username",), "cannot hold a colon: basic authentication has no way to write it"))
         return self

@@ -27,18 +27,17 @@ class Reading(NamedTuple):
 
 def read(page: str, engines: Iterable[Engine] = ENGINES) -> Reading:
     """The quantities of a page; one that its engine does not tell, or not as a finite number, is absent."""
-    engines = tuple(engines)
-    found = samples(page, {pick.name for engine in engines for pick in _picks(engine)})
+    lines = [line for line in page.splitlines() if not line.startswith("#")]
     for engine in engines:
-        if any(name.startswith(engine.sign) for name in found):
-            return Reading(engine.name, _values(engine, found))
+        if any(line.startswith(engine.sign) for line in lines):
+            return Reading(engine.name, _values(engine, samples(lines, {pick.name for pick in _picks(engine)})))
     return Reading(None, {})
 
 
-def samples(page: str, names: set[str]) -> Samples:
+def samples(lines: Iterable[str], names: set[str]) -> Samples:
     """The samples of these names; lines that are no samples are passed over."""
     found: defaultdict[str, list[tuple[Mapping[str, str], float]]] = defaultdict(list)
-    for line in page.splitlines():
+    for line in lines:
         name = line.partition("{")[0].partition(" ")[0]
         if name not in names or not (match := _LINE.match(line)):
             continue

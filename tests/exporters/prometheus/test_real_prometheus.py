@@ -134,11 +134,8 @@ async def test_a_real_prometheus_reads_the_native_histograms(registry: Registry,
             assert found == {ODD: pytest.approx(0.2 + 0.1 * q, rel=0.022)}, "a bucket is 2.2 % wide"
         below = await server.query(f"histogram_fraction(0, 0.25, {name})")
         assert below == {ODD: pytest.approx(0.5, abs=0.03)}
-        assert await server.query("histogram_count(swelld_exposition_duration_seconds)", by="format") == {
-            "text": 0.0,
-            "openmetrics": 0.0,
-            "protobuf": pytest.approx(1.0, abs=5),
-        }
+        others = 'histogram_count(swelld_exposition_duration_seconds{format!="protobuf"})'
+        assert await server.query(others, by="format") == {"text": 0.0, "openmetrics": 0.0}
         (exemplar,) = await server.exemplars(name)
         assert exemplar["labels"] == {"trace_id": "ab" * 16, "span_id": "cd" * 8}
         assert float(exemplar["value"]) == 0.2

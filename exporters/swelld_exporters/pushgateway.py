@@ -90,8 +90,8 @@ class Pusher:
 
     async def _push(self, timeout: float) -> bool:
         async with self._one_at_a_time:
-            body = text.render(self._registry)
             self._pushes.inc()
+            body = text.render(self._registry)
             try:
                 await self._send("PUT", body, timeout)
             except PushFailed as error:

@@ -58,6 +58,8 @@ class Daemon:
         self._gpus = Gpus(settings.exporters.nvml, self._registry)
         self._pushes = Pushes(settings.exporters.pushgateway, self._registry)
         self._current: dict[str, Run] = {}
+        self.failed: set[str] = set()
+        """Scenarios that could not be run."""
         self._results: deque[Result] = deque(maxlen=REMEMBERED)
         self._stopping = asyncio.Event()
         self._armed = False
@@ -115,21 +117,26 @@ class Daemon:
         """One scenario's life: it may fail alone, and never ends the daemon."""
         while not self._stopping.is_set():
             try:
-                await self._carry_out(name)
+                good = await self._carry_out(name)
+                if continuous and not good:  # a dead server is not asked again and again without a break
+                    await self._pause(RETRY_SECONDS)
             except Exception as error:  # whatever it is, the other scenarios go on
                 ours = not isinstance(error, (RunFailed, ValueError, OSError))
                 log.error("scenario %s cannot be run: %s", name, error, exc_info=ours)
                 self._state(name, "failed")
+                self.failed.add(name)
                 await self._pause(RETRY_SECONDS)
             if not continuous:
                 return
 
-    async def _carry_out(self, name: str) -> None:
+    async def _carry_out(self, name: str) -> bool:
+        """One run; whether any answer was good."""
         async with calibrated(specify(self.settings, name), self.settings.scenarios[name].calibration) as spec:
             if not self._stopping.is_set():  # it may have been, while the simulator started
-                await self._execute(spec)
+                return await self._execute(spec)
+        return False
 
-    async def _execute(self, spec: Spec) -> None:
+    async def _execute(self, spec: Spec) -> bool:
         settings, name = self.settings, spec.scenario
         listener = MetricsListener(self._registry, self._requests, lambda: run.state)
         files = settings.exporters.files
@@ -158,6 +165,7 @@ class Daemon:
         self._remember(result)
         self._pushes.run_over()
         self._tell(result)
+        return any(stage.requests.ok for stage in result.stages)
 
     async def _pause(self, seconds: float) -> None:
         try:

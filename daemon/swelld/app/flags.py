@@ -94,6 +94,8 @@ def as_tree(flags: Flags, *, alone: bool) -> Tree:
     build.put(("exporters", "pushgateway", "url"), flags.pushgateway, "--pushgateway")
     build.put(("exporters", "pushgateway", "job"), flags.push_job, "--push-job")
     if alone:
+        if (flags.input_len or flags.output_len) and (flags.dataset or flags.prompts not in (None, "synthetic")):
+            raise FlagError("--input-len and --output-len are for synthetic prompts; with others use --max-tokens")
         _put_scenario(_with_preset(flags), build.put)
     else:
         _refuse_unused(flags, names)

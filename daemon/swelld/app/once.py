@@ -45,7 +45,7 @@ async def carry_out(
     """One run from start to result. SIGINT or SIGTERM drains it, a second one forces it; it reports all the same."""
     files = settings.exporters.files
     recording = Recording(settings.store.dir, spec, command, files) if files.enabled else None
-    servers = watched(spec)
+    servers = watched(spec, figures.registry if figures else None)
     metrics = figures.listeners(lambda: run.state) if figures else []
     heard = [*listeners, *metrics, *servers, *gpus, *feeds, *([recording] if recording else [])]
     run = Run(spec, crew(spec.plan, settings.shards), heard, [*servers, *gpus, *feeds])
@@ -83,7 +83,7 @@ async def run_scenarios(
     try:
         for name in names:
             async with calibrated(specify(settings, name, percentiles), settings.scenarios[name].calibration) as spec:
-                beside = (gpus.recorders(), outlets.feeds(spec))
+                beside = (gpus.recorders(), outlets.feeds(spec), figures)
                 finished.append(await carry_out(settings, spec, watch, command, (), *beside))
             if finished[-1].result.run.state == "cancelled":
                 break

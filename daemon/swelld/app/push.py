@@ -76,7 +76,7 @@ class Figures(Pushes):
 
     def __init__(self, settings: Pushgateway, registry: Registry) -> None:
         super().__init__(settings, registry)
-        self._registry = registry
+        self.registry = registry
         self._requests = RequestMetrics(registry, WallClock())
         self._latest = LatestRuns(registry)
         registry.gauge(names.BUILD_INFO).labels(swelld.__version__, platform.python_version()).set(1)
@@ -84,13 +84,13 @@ class Figures(Pushes):
 
     def listeners(self, state: Callable[[], str]) -> list[MetricsListener]:
         """What feeds the registry with a run; none if nothing is pushed."""
-        return [MetricsListener(self._registry, self._requests, state)] if self._wanted else []
+        return [MetricsListener(self.registry, self._requests, state)] if self._wanted else []
 
     def add(self, spec: Spec, listeners: Sequence[MetricsListener], result: Result) -> None:
         """A run has ended."""
         for listener in listeners:
             listener.run_ends(spec)
-            show_state(self._registry, spec.scenario, result.run.state)
+            show_state(self.registry, spec.scenario, result.run.state)
             self._latest.add(result, config_hash(result.run.config))
         self.run_over()
 

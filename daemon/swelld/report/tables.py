@@ -65,7 +65,7 @@ class ResultReport:
         yield Findings(self.result.verdict, stages)
 
     def _section(self, stage: StageResult, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        yield _title(stage.stage, stage.target, stage.model)
+        yield _title(*dict.fromkeys((stage.stage, stage.target, stage.model)))
         if not stage.validity.valid:
             yield Text(f"Not valid: {'; '.join(stage.validity.reasons)}", style="bold red")
         yield _summary(stage)

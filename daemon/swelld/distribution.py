@@ -108,10 +108,11 @@ class Distribution:
         """(index of the first bucket, counts) at a coarser or equal schema, as a native histogram wants them."""
         if not self.counts.size:
             return 0, self.counts
-        shift = SCHEMA - schema
-        first = -(-self.offset >> shift)
-        places = -(-(self.offset + np.arange(self.counts.size)) >> shift)
-        return first, np.bincount(places - first, weights=self.counts).astype(np.int64)
+        width = 1 << (SCHEMA - schema)
+        first = -(-self.offset // width)
+        starts = np.arange((first - 1) * width + 1 - self.offset, self.counts.size, width)
+        starts[0] = 0  # its bucket may begin before the array
+        return first, np.add.reduceat(self.counts, starts)
 
     def _merge_moments(self, count: int, total: float, square: float) -> None:
         if self.count:

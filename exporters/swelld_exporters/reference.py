@@ -17,6 +17,27 @@ Warm-up requests carry `stage="warmup"` and are never judged by an objective. Ev
 or from a closed set, so the number of series is bounded; beyond 1,000 series a metric takes no new ones, and
 `swelld_label_overflow_total` counts those refused.
 
+## Formats
+
+What a scraper gets depends on its `Accept` header, with its qualities and versions; gzip on what it can unpack.
+
+| format | what it adds |
+|---|---|
+| text 0.0.4 | whoever asks for nothing else gets it |
+| OpenMetrics 1.0 | exemplars: `trace_id` and `span_id` of sampled exchanges on the buckets of time to first token, \
+inter-token latency and request duration, corrected ones too |
+| protobuf | the same exemplars, and native histograms beside the classic buckets: up to 160 buckets of 2.2 %, wider \
+where values spread further |
+
+Prometheus asks for protobuf if it takes native histograms (2.40 and later: `--enable-feature=native-histograms`; from
+3.8 on: `scrape_native_histograms: true`). It then leaves the classic buckets out unless told otherwise by
+`always_scrape_classic_histograms: true` (2.x: `scrape_classic_histograms`). Exemplars need
+`--enable-feature=exemplar-storage`.
+
+Series that the configuration lets one foresee are there from the start, counters at 0. Those of scenarios and targets
+that are gone disappear with the next scrape. `swelld_last_run_*` are the only gauges that hold quantiles: of whole runs
+that are over, 50 at most.
+
 Beside these there are the `process_*` and `python_*` metrics of the daemon's own process, as every Prometheus client
 has them.
 """

@@ -5,6 +5,7 @@ Messages of io.prometheus.client, written by hand: each family is a MetricFamily
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -28,6 +29,8 @@ _FORMAT: Final = "protobuf"
 _FILLED_GAP: Final = 2  # empty buckets that cost less than a new span
 _BUCKET_HEADS: Final = tuple(bytes((3 << 3 | 2, 1 + size + 9, 1 << 3)) for size in range(11))
 """What stands before the cumulative count of a bucket, by the length of the count."""
+_TRACE_ID: Final = wire.text(1, "trace_id")
+_SPAN_ID: Final = wire.text(1, "span_id")
 _TYPES: Final = {MetricType.COUNTER: 0, MetricType.GAUGE: 1, MetricType.HISTOGRAM: 4}
 
 
@@ -105,16 +108,25 @@ def _buckets(histogram: Histogram, bounds: tuple[bytes, ...]) -> list[bytes]:
     counts = map(wire.varint, histogram.fixed.cumsum().tolist())
     buckets = [_BUCKET_HEADS[len(count)] + count + bound for count, bound in zip(counts, bounds, strict=True)]
     for place, exemplar in histogram.exemplars.items():
-        content = buckets[place][2:] + wire.message(3, _exemplar(exemplar))
-        buckets[place] = wire.message(3, content)
+        buckets[place] = wire.message(3, buckets[place][2:] + _exemplar(exemplar))
     return buckets
 
 
 def _exemplar(exemplar: Exemplar) -> bytes:
-    seconds = math.floor(exemplar.unix)
-    moment = wire.integer(1, seconds) + wire.integer(2, int((exemplar.unix - seconds) * 1e9))
-    labels = _label("trace_id", exemplar.trace_id) + _label("span_id", exemplar.span_id)
-    return labels + wire.double(2, exemplar.value) + wire.message(3, moment)
+    """As field 3 of its bucket."""
+    return wire.message(3, _exchange(*exemplar[1:]) + wire.double(2, exemplar.value))
+
+
+@lru_cache(maxsize=4096)
+def _exchange(trace_id: str, span_id: str, unix: float) -> bytes:
+    """What all exemplars of an exchange have in common: it is in many buckets, and stays there for many scrapes."""
+    seconds = math.floor(unix)
+    content = (
+        wire.message(1, _TRACE_ID + wire.text(2, trace_id)),
+        wire.message(1, _SPAN_ID + wire.text(2, span_id)),
+        wire.message(3, wire.integer(1, seconds) + wire.integer(2, int((unix - seconds) * 1e9))),
+    )
+    return b"".join(content)
 
 
 def _native(histogram: Histogram, rendered: _Rendered) -> bytes:

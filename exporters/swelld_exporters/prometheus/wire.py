@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _VARINT, _FIXED64, _LENGTH = 0, 1, 2
+_TAGS = tuple(bytes((tag,)) for tag in range(128))  # of the fields up to 15, which are all there are
 
 _double = struct.Struct("<d").pack
 _SHIFTS = np.arange(0, 70, 7, dtype=np.uint64)
@@ -26,7 +27,7 @@ def varint(number: int) -> bytes:
 
 def integer(field: int, number: int) -> bytes:
     """An unsigned integer."""
-    return varint(field << 3 | _VARINT) + varint(number)
+    return _TAGS[field << 3 | _VARINT] + varint(number)
 
 
 def signed(field: int, number: int) -> bytes:
@@ -36,12 +37,12 @@ def signed(field: int, number: int) -> bytes:
 
 def double(field: int, number: float) -> bytes:
     """A double."""
-    return varint(field << 3 | _FIXED64) + _double(number)
+    return _TAGS[field << 3 | _FIXED64] + _double(number)
 
 
 def message(field: int, content: bytes) -> bytes:
     """A message, or anything else that goes with its length."""
-    return varint(field << 3 | _LENGTH) + varint(len(content)) + content
+    return _TAGS[field << 3 | _LENGTH] + varint(len(content)) + content
 
 
 def text(field: int, content: str) -> bytes:

@@ -10,7 +10,8 @@ from swelld_exporters.server_metrics.fetch import Answer, Page, fetch
 from swelld_exporters.server_metrics.page import Reading, read
 
 OK: Final = 200
-SERVER_ERROR: Final = 500
+TROUBLE: Final = frozenset({429, 500, 502, 503, 504})
+"""Answers that may be others next time."""
 _TYPE: Final = re.compile(r"^# TYPE \S+ \S+", re.MULTILINE)
 
 
@@ -65,7 +66,7 @@ class Scraper:
                 self.pages = (page,)
                 self._sure = True
                 return Look(page, reading, monotonic() - began)
-            if self._sure or answer.status >= SERVER_ERROR:
+            if self._sure or answer.status in TROUBLE:
                 raise OSError(f"{page.url} answered {answer.status}")
             if blank is None and answer.status == OK and _TYPE.search(answer.body):
                 blank = Look(page, reading, monotonic() - began)

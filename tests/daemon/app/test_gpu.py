@@ -115,6 +115,18 @@ def test_without_gpus_a_run_says_nothing_of_them(sim: str, tmp_path: Path) -> No
     assert "GPU" not in done.out + done.err
 
 
+def test_gpus_that_are_wanted_and_not_there_are_worth_a_warning(sim: str, fake: FakeNvml, tmp_path: Path) -> None:
+    fake.answer("-1 init !9")
+    arguments = ("run", "--server", sim, "--num-prompts", "4", "--concurrency", "2", "--output", "result.json")
+    for wanted, warnings in (("true", 1), ("auto", 0)):
+        (tmp_path / wanted).mkdir()
+        env = {**fake.environment, "SWELLD_EXPORTERS__NVML__ENABLED": wanted}
+        done = swelld(*arguments, cwd=tmp_path / wanted, env=env)
+        assert done.code == 0, done.err
+        assert done.err.count("WARNING no GPU metrics: the NVIDIA driver does not answer") == warnings
+        assert json.loads((tmp_path / wanted / "result.json").read_bytes())["gpu"] is None
+
+
 def test_the_daemon_shows_them_and_outlives_a_driver_that_hangs(sim: str, fake: FakeNvml, tmp_path: Path) -> None:
     fake.answer("0 power 123000", "-1 count 1")
     env = {

@@ -17,6 +17,9 @@ from swelld.sim import SimOptions, simulated
 
 LOAD = ("--concurrency", "2", "--num-prompts", "6", "--input-len", "32", "--output-len", "8", "--shards", "1")
 
+ALIKE = {"instance", "job", "model", "run_id", "scenario", "target", "hash", "branch"}
+"""Labels that are the same for every series of a test."""
+
 
 @pytest.fixture(scope="module")
 def sim() -> Iterator[str]:
@@ -30,7 +33,7 @@ async def run(sim: str, cwd: Path, *more: str, env: dict[str, str] | None = None
 
 
 async def pushed(url: str, job: str, **options: str) -> dict[str, float]:
-    """Series of one job by name and the labels that are neither its group's nor the run's; `stat` etc. stay."""
+    """Series of one job by name and the labels in which they differ."""
     headers = options and {"Authorization": aiohttp.encode_basic_auth(USER, PASSWORD)}
     async with aiohttp.ClientSession() as session, session.get(f"{url}/metrics", headers=headers or None) as response:
         lines = (await response.text()).splitlines()
@@ -38,9 +41,8 @@ async def pushed(url: str, job: str, **options: str) -> dict[str, float]:
     for line in lines:
         name, _, value = line.rpartition(" ")
         if f'job="{job}"' in name:
-            found[re.sub(r'(?:instance|job|model|run_id|scenario|target|hash|branch)="[^"]*",?', "", name)] = float(
-                value
-            )
+            labels = [f'{key}="{text}"' for key, text in re.findall(r'(\w+)="([^"]*)"', name) if key not in ALIKE]
+            found[f"{name.partition('{')[0]}{{{','.join(sorted(labels))}}}"] = float(value)
     return found
 
 

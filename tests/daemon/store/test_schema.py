@@ -16,6 +16,8 @@ from swelld.result import (
     ErrorCount,
     Finding,
     Goodput,
+    GpuSummary,
+    GpuUse,
     ObjectiveShare,
     Phases,
     Requests,
@@ -107,6 +109,8 @@ def test_schema_must_be_named() -> None:
         (ErrorCount, "Errors"),
         (Validity, "Validity"),
         (Phases, "Phases"),
+        (GpuUse, "GPU"),
+        (GpuSummary, "GPU"),
         (Finding, "Verdict"),
         (Metadata, "metadata.json"),
         (RequestLine, "requests.jsonl"),
@@ -125,7 +129,7 @@ def test_every_struct_of_the_result_is_among_those_documented() -> None:
         kind.__name__
         for kind in (
             *(Result, RunInfo, StageResult, Requests, Statistics, Corrected, Goodput, ObjectiveShare, Tokens),
-            *(ErrorCount, Validity, Phases, Finding),
+            *(ErrorCount, Validity, Phases, Finding, GpuUse, GpuSummary),
         )
     }
 

@@ -1,5 +1,6 @@
 """What a scrape gets."""
 
+import time
 from collections.abc import Callable
 from itertools import count
 from typing import Any
@@ -12,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families as text_fami
 from prometheus_messages import COUNTER, HISTOGRAM, families, labels
 from swelld.clock import WallClock
 from swelld_exporters import names
+from swelld_exporters.prometheus import openmetrics, protobuf, text
 from swelld_exporters.prometheus.exposition import Exposition
 from swelld_exporters.prometheus.registry import Registry
 from swelld_exporters.prometheus.requests import Objective, RequestLabels, RequestMetrics
@@ -133,3 +135,25 @@ def test_what_is_removed_is_gone_from_the_next_page(registry: Registry, form: st
     assert shown() == {("canary", "a"), ("sweep", "a")}
     metrics.remove(target="a")
     assert shown() == set()
+
+
+@pytest.mark.parametrize("renderer", [text, openmetrics, protobuf], ids=lambda renderer: renderer.__name__)
+def test_a_large_page_does_not_hold_the_event_loop_up(renderer: Any) -> None:
+    """Some 10 ms at most on an idle machine; the bound leaves room for a busy one, and still tells a slow renderer."""
+    registry = Registry()
+    family = registry.histogram(names.TTFT)
+    bounds = [1000.0 + extra for extra in range(30 - len(names.A))]
+    histograms = [
+        family.labels("canary", f"target-{index}", "tiny", "rate=10", extra_bounds=bounds) for index in range(200)
+    ]
+    times = []
+    for _ in range(6):
+        for histogram in histograms:
+            histogram.update(np.geomspace(0.01, 5, 100))
+            histogram.exemplify(np.geomspace(0.01, 5, 10), "ab" * 16, "cd" * 8, 17.0)
+        start = time.perf_counter()
+        page = renderer.render(registry)
+        times.append(time.perf_counter() - start)
+    assert page.count(b"trace_id") == (0 if renderer is text else 200 * 9)
+    assert page.count(b"target-") == (200 if renderer is protobuf else 200 * 33)
+    assert min(times) < 0.1

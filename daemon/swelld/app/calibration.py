@@ -9,7 +9,7 @@ from swelld.components import ADAPTERS
 from swelld.engine.calibrator import TOKENS
 from swelld.engine.plan import Calibration
 from swelld.engine.target import Target
-from swelld.hub.run import RunFailed, Spec
+from swelld.hub.spec import RunFailed, Spec
 from swelld.sim.options import SimOptions
 from swelld.sim.process import simulating
 

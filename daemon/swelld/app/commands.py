@@ -9,7 +9,7 @@ from typing import Any, Final
 from swelld.analysis.verdict import missed_objective
 from swelld.app.flags import FlagError, Flags, as_tree
 from swelld.app.logs import configure, configure_plain
-from swelld.hub.run import RunFailed
+from swelld.hub.spec import RunFailed
 from swelld.settings import ConfigError, Settings, effective, load_settings
 from swelld.store.files import StoreError
 from swelld.store.results import check_output, write_output

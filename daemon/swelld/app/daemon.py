@@ -21,8 +21,9 @@ from swelld.app.spec import specify
 from swelld.clock import WallClock
 from swelld.engine.launch import crew
 from swelld.hub.metrics import MetricsListener
-from swelld.hub.run import Listener, Run, RunFailed, Spec
+from swelld.hub.run import Run
 from swelld.hub.servers import Company, watched
+from swelld.hub.spec import Listener, RunFailed, Spec
 from swelld.result import Progress, Result
 from swelld.settings import Settings, redacted
 from swelld.store.metadata import config_hash

@@ -4,7 +4,7 @@ import asyncio
 
 from swelld.components import EXPORTERS
 from swelld.hub.outlets import OutletFeed
-from swelld.hub.run import Spec
+from swelld.hub.spec import Spec
 from swelld.settings.model import Exporters
 from swelld_exporters.outlet import ExporterSettings
 from swelld_exporters.prometheus.registry import Registry

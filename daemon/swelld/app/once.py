@@ -15,8 +15,9 @@ from swelld.app.spec import specify
 from swelld.engine.launch import crew
 from swelld.hub.gpu import GpuRecorder
 from swelld.hub.outlets import OutletFeed
-from swelld.hub.run import Listener, Run, Spec
+from swelld.hub.run import Run
 from swelld.hub.servers import watched
+from swelld.hub.spec import Listener, Spec
 from swelld.result import Progress, Result
 from swelld.settings import Settings
 from swelld_exporters.prometheus.registry import Registry

@@ -9,7 +9,7 @@ import swelld
 from swelld.clock import WallClock
 from swelld.engine.pool import tls_context
 from swelld.hub.metrics import MetricsListener
-from swelld.hub.run import Spec
+from swelld.hub.spec import Spec
 from swelld.result import Result
 from swelld.settings.push import Pushgateway
 from swelld.store.metadata import config_hash

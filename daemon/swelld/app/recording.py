@@ -8,7 +8,7 @@ from pathlib import Path
 from swelld.clock import WallClock, now
 from swelld.distribution import Floats
 from swelld.engine.plan import Pulse
-from swelld.hub.run import Batch, Spec
+from swelld.hub.spec import Batch, Spec
 from swelld.load.stage import Stage
 from swelld.result import Result
 from swelld.settings.model import Files

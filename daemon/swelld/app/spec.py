@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from swelld.components import ADAPTERS
 from swelld.engine.plan import Lane, Plan
 from swelld.engine.tracing import Tracing
-from swelld.hub.run import Spec
+from swelld.hub.spec import Spec
 from swelld.settings import Settings, redacted
 
 

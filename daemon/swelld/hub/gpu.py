@@ -10,7 +10,8 @@ import numpy as np
 from swelld.clock import now
 from swelld.distribution import Floats
 from swelld.engine.plan import Pulse
-from swelld.hub.run import LEAD_SECONDS, Batch, Spec
+from swelld.hub.run import LEAD_SECONDS
+from swelld.hub.spec import Batch, Spec
 from swelld.hub.tally import Window
 from swelld.load.stage import Stage
 from swelld.result import GpuSummary, GpuUse, Result, StageResult

@@ -8,7 +8,7 @@ import numpy as np
 from swelld.clock import now
 from swelld.distribution import Floats
 from swelld.engine.plan import Pulse
-from swelld.hub.run import Batch, Spec
+from swelld.hub.spec import Batch, Spec
 from swelld.load.stage import ClosedStage, OpenStage, Stage
 from swelld_exporters import names
 from swelld_exporters.prometheus.registry import Registry

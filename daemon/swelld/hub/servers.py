@@ -10,8 +10,8 @@ import msgspec
 from swelld.analysis.crosscheck import Client, Mean, compare, crosscheck
 from swelld.distribution import Floats
 from swelld.engine.plan import Pulse
-from swelld.hub.run import Batch, Spec
 from swelld.hub.sighting import Sighting, scraper
+from swelld.hub.spec import Batch, Spec
 from swelld.load.stage import Stage
 from swelld.measurement import Outcome
 from swelld.result import Result, ServerResult

@@ -138,7 +138,13 @@ class Tally:
         return self.outcomes.total()
 
     def result(
-        self, stage: Stage, names: tuple[str, str], share: float, validity: Validity, phases: Phases | None = None
+        self,
+        stage: Stage,
+        names: tuple[str, str],
+        share: float,
+        validity: Validity,
+        phases: Phases | None = None,
+        users: int | None = None,
     ) -> StageResult:
         """The figures; `names` are the target's and the model's, `share` is what the objective asks for."""
         seconds = self.window.seconds()
@@ -164,6 +170,7 @@ class Tally:
             outcomes=dict(self.outcomes),
             validity=validity,
             phases=phases or Phases(),
+            users=users,
             **figures,
         )
 

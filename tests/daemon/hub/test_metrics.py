@@ -13,7 +13,7 @@ from swelld.columns import columns
 from swelld.engine.plan import Pulse
 from swelld.hub import metrics
 from swelld.hub.metrics import MetricsListener
-from swelld.hub.run import Batch, Spec
+from swelld.hub.spec import Batch, Spec
 from swelld.load.stage import Stage
 from swelld.measurement import Measurement
 from swelld_exporters import names

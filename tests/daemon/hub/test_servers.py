@@ -248,8 +248,9 @@ def shown(registry: Registry) -> dict[str, float]:
 async def test_series_while_a_run_goes_on_and_after_it(tmp_path: Path) -> None:
     labels = f'{{scenario="test",target="{HERE}",engine="vllm"}}'
     registry = Registry()
-    with simulated(SimOptions(mode="realistic", model="tiny", max_num_seqs=1, step_base=0.02)) as url:
-        settings = settings_for(tmp_path, one_target(url, metrics=OFTEN), SHORT)
+    with simulated(SimOptions(mode="realistic", model="tiny", max_num_seqs=1, step_base=0.01)) as url:
+        scenario = {**SHORT, "requests": 6}
+        settings = settings_for(tmp_path, one_target(url, metrics=OFTEN), scenario)
         for _ in range(2):
             spec = specify(settings, "test")
             witness = Servers(spec, registry)

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from swelld.settings import Address, Settings
 from swelld.settings.model import format_address, parse_address, parse_shards
+from swelld_exporters.sinks import Rotation
 
 
 def settings(**keys: Any) -> Settings:
@@ -84,3 +85,39 @@ def test_every_contradiction_between_scenarios_and_targets_is_told() -> None:
     assert "scenarios.s.targets.1: there is no target 'c'" in message
     assert "scenarios.s.objectives.ttft: needs a streamed answer, but the target 'a' has `stream: false`" in message
     assert "scenarios.s.objectives.tpot: needs a streamed answer" in message
+
+
+@pytest.mark.parametrize(
+    ("written", "url", "interval"),
+    [
+        ("auto", "auto", 5.0),
+        ("off", "off", 5.0),
+        (False, "off", 5.0),  # as YAML reads it
+        ("http://a:8002/metrics", "http://a:8002/metrics", 5.0),
+        ({"url": False, "interval": "1s"}, "off", 1.0),
+        ({"interval": "500ms"}, "auto", 0.5),
+    ],
+)
+def test_a_targets_metrics_in_short(written: Any, url: str, interval: float) -> None:
+    made = settings(targets={"a": {"url": "http://a", "metrics": written}}).targets["a"].metrics
+    assert (made.url, made.interval, made.tolerance) == (url, interval, 0.05)
+
+
+@pytest.mark.parametrize("written", ["yes", "/metrics", True, "ftp://a/metrics", "http://u:p@a/metrics"])
+def test_metrics_that_are_no_url(written: Any) -> None:
+    with pytest.raises(ValidationError, match=r"write auto, off, or the URL|no user or password|valid string"):
+        settings(targets={"a": {"url": "http://a", "metrics": written}})
+
+
+def test_files_of_requests() -> None:
+    made = settings(exporters={"files": {"formats": "csv, jsonl,csv", "max_size": "64MiB"}}).exporters.files
+    assert made.formats == ("csv", "jsonl")
+    assert made.rotation == Rotation(64 * 2**20, 5)
+    assert settings().exporters.files.rotation is None
+
+
+def test_parquet_needs_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("swelld_exporters.sinks.find_spec", lambda name: None)
+    with pytest.raises(ValidationError, match=r"pip install 'swelld\[parquet\]'"):
+        settings(exporters={"files": {"formats": "parquet"}})
+    assert settings(exporters={"files": {"formats": "csv"}}).exporters.files.formats == ("csv",)

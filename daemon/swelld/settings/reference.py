@@ -56,7 +56,7 @@ class _Page:
             yield from (f"Environment: `{PREFIX}{path.upper().replace('.', '__')}__KEY`", "")
         yield from ("| key | value | default | meaning |", "|---|---|---|---|")
         rows = sorted(fields(annotation).items(), key=lambda row: row[0] != "kind")
-        yield from (_row(path, key, field, _texts(model)[key]) for key, field in rows)
+        yield from (_row(path, key, field, texts(model)[key]) for key, field in rows)
         yield ""
         for key, field in fields(annotation).items():
             yield from self._below(f"{path}.{key}" if path else key, full(field))
@@ -76,7 +76,7 @@ class _Page:
 
 
 @cache
-def _texts(model: type[BaseModel]) -> dict[str, str]:
+def texts(model: type[BaseModel]) -> dict[str, str]:
     """The string below each field in the source of a model and of those it inherits from.
 
     Pydantic can read them too, but does so whenever a model is made: that costs every start 0.2 s.

@@ -24,6 +24,8 @@ HOW = """  python3 -m venv V && V/bin/pip install torch==2.13.0 && V/bin/pip ins
   printf 'Metadata-Version: 2.1\\nName: vllm\\nVersion: 0.32.0+cpu\\n' > $D/METADATA
 Install a CPU build of torch first where pip would fetch another one. Then: make test-vllm SWELLD_VLLM_VENV=V"""
 START_SECONDS = 300.0
+SLOW_LAYERS = 48
+"""So that tokens do not come faster than its front end can send them on."""
 PROMPTS = ["Tell me of the tea then", "the quick brown", "What do farmers never say about rain"]
 
 
@@ -46,10 +48,12 @@ def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @contextmanager
-def serving(folder: Path, more: Sequence[str] = (), env: Mapping[str, str] | None = None) -> Iterator[Server]:
+def serving(
+    folder: Path, layers: int = 1, more: Sequence[str] = (), env: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     """A server of its own, with more options and variables than the usual ones."""
     program = environment("SWELLD_VLLM_VENV", "bin/vllm", HOW) / "bin/vllm"
-    tiny_model.write_hf(folder / "model")
+    tiny_model.write_hf(folder / "model", layers)
     (port,) = free_ports(1)
     options = ["--served-model-name", "tiny", "--host", "127.0.0.1", "--port", str(port), "--dtype", "float32"]
     sizes = ["--max-model-len", "2048", "--max-num-seqs", "16", "--enforce-eager", "--no-enable-prefix-caching"]
@@ -104,64 +108,23 @@ async def test_more_requests_than_sequences_wait(vllm: Server, tmp_path: Path) -
 
 
 async def test_its_own_metrics_agree(vllm: Server, tmp_path: Path) -> None:
-    metrics = {"interval": "200ms"}
-    target = one_target(vllm.url, metrics=metrics, max_tokens=200, temperature=0)
+    target = one_target(vllm.url, metrics={"interval": "200ms"}, max_tokens=200, temperature=0)
     prompts = {"kind": "inline", "prompts": PROMPTS}
     scenario = {"prompts": prompts, "load": {"concurrency": 24}, "requests": 392, "warmup": {"requests": 8}}
-    for c in (1, 4, 24):
-        k = await carry_out(
-            settings_for(tmp_path, target, {**scenario, "load": {"concurrency": c}, "requests": 20 * c}, shards=1)
-        )
-        print(
-            c,
-            [f.text for f in k.result.verdict if f.subject.startswith("server")],
-            k.result.server[0].requests_running,
-            k.result.server[0].looks,
-        )
-    import json as j
-    import socket
-    import time as t
-
-    host, port = vllm.url.removeprefix("http://").split(":")
-    for _ in range(3):
-        body = j.dumps(
-            {
-                "model": "tiny",
-                "messages": [{"role": "user", "content": PROMPTS[0]}],
-                "stream": True,
-                "max_tokens": 200,
-                "temperature": 0,
-            }
-        ).encode()
-        with socket.create_connection((host, int(port))) as c:
-            b = t.perf_counter()
-            c.sendall(
-                b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
-                % len(body)
-                + body
-            )
-            seen = []
-            while d := c.recv(65536):
-                seen.append(
-                    (
-                        round((t.perf_counter() - b) * 1e3, 1),
-                        len(d),
-                        d[:60] if len(seen) < 3 else b"",
-                        d.count(b'"content"'),
-                    )
-                )
-        print("PROBE", len(seen), seen[:6], seen[-2:])
     kept = await carry_out(settings_for(tmp_path, target, scenario, shards=1))
     assert kept.result.server is not None
     (server,) = kept.result.server
-    assert (server.engine, server.note) == ("vllm", None)
-    assert (server.requests, server.output_tokens) == (400.0, 400 * 32.0)
+    assert (server.engine, server.note, server.requests) == ("vllm", None, 400.0)
     assert server.requests_running is not None
-    assert server.requests_waiting is not None
     assert 8 < server.requests_running.max <= 16.0  # its most sequences at a time
-    assert 0 < server.requests_waiting.max <= 24.0
+    assert server.kv_cache_usage is not None
+    assert 0.0 < server.kv_cache_usage.max < 1.0
     found = {f.subject: f.level for f in kept.result.verdict if f.subject.startswith("server")}
-    assert found == dict.fromkeys(("server requests", "server tokens", "server ttft", "server e2e"), "PASS")
+    assert (found["server requests"], found["server tokens"]) == ("PASS", "PASS")
+    # On few cores its front end is starved: whole answers leave in one piece long after its own first token.
+    times = {check.figure: (check.client, check.server) for check in server.checks if check.figure in ("ttft", "e2e")}
+    assert set(times) == {"ttft", "e2e"}
+    assert all(client > 0.95 * counted for client, counted in times.values())
 
 
 async def test_an_unknown_model_is_rejected(vllm: Server, tmp_path: Path) -> None:
@@ -171,30 +134,32 @@ async def test_an_unknown_model_is_rejected(vllm: Server, tmp_path: Path) -> Non
     assert "404" in (kept.stage().errors["http_4xx"].sample or "")
 
 
-async def test_its_spans_are_children_of_ours(tmp_path: Path) -> None:
-    traced = ["--otlp-traces-endpoint"]
-    soon = {"OTEL_BSP_SCHEDULE_DELAY": "100"}
+async def test_a_traced_server_tells_the_same_in_its_metrics_and_in_its_spans(tmp_path: Path) -> None:
     scenario = {
         "prompts": {"kind": "synthetic", "input_tokens": 16, "output_tokens": 32},
-        "load": {"concurrency": 4},
-        "requests": 40,
+        "load": {"concurrency": 24},
+        "requests": 120,
     }
     async with receiver() as there:
         otlp = {"enabled": True, "endpoint": there.http, "sample_ratio": 0.5, "max_spans_per_second": 1e6}
+        tracing = ["--otlp-traces-endpoint", there.grpc]
         with ExitStack() as stack:
             # it sends spans while it starts and while it ends: the receiver must go on
-            server = await asyncio.to_thread(stack.enter_context, serving(tmp_path, [*traced, there.grpc], soon))
-            target = one_target(server.url, temperature=0, extra_body={"ignore_eos": True}, traceparent=True)
+            start = serving(tmp_path, SLOW_LAYERS, tracing, {"OTEL_BSP_SCHEDULE_DELAY": "100"})
+            server = await asyncio.to_thread(stack.enter_context, start)
+            more = {"metrics": {"interval": "200ms"}, "temperature": 0, "extra_body": {"ignore_eos": True}}
+            target = one_target(server.url, traceparent=True, **more)
             kept = await carry_out(settings_for(tmp_path, target, scenario, shards=1, exporters={"otlp": otlp}))
             await asyncio.to_thread(stack.close)
-    assert kept.stage().outcomes == {"ok": 40}
-    theirs = {(span.trace_id, span.parent_span_id): span for span in there.spans if span.name == "llm_request"}
+    assert kept.stage().outcomes == {"ok": 120}
+    found = {f.subject: f.level for f in kept.result.verdict if f.subject.startswith("server")}
+    assert found == dict.fromkeys(("server requests", "server tokens", "server ttft", "server e2e"), "PASS")
+    theirs = [span for span in there.spans if span.name == "llm_request"]
     ours = {(span.trace_id, span.span_id): span for span in there.spans if span.name == "chat tiny"}
-    assert 0 < len(ours) < 40  # what is not drawn has a span on neither side
-    assert theirs.keys() == ours.keys()
-    assert len([span for span in there.spans if span.name == "llm_request"]) == len(theirs)
-    for context, span in ours.items():
-        _lies_within(theirs[context], span)
+    assert 0 < len(ours) < 120  # what is not drawn has a span on neither side
+    assert sorted((span.trace_id, span.parent_span_id) for span in theirs) == sorted(ours)
+    for span in theirs:
+        _lies_within(span, ours[span.trace_id, span.parent_span_id])
 
 
 def _lies_within(inner: Span, outer: Span) -> None:

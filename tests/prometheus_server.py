@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -64,7 +65,7 @@ class Prometheus:
         return [exemplar for series in found for exemplar in series["exemplars"]]
 
 
-def _config(folder: Path, targets: Mapping[str, str]) -> Path:
+def _config(folder: Path, targets: Mapping[str, str], more: Mapping[str, object]) -> Path:
     jobs = [
         {
             "job_name": job,
@@ -76,16 +77,21 @@ def _config(folder: Path, targets: Mapping[str, str]) -> Path:
     ]
     folder.mkdir(exist_ok=True)
     file = folder / "prometheus.yml"
-    file.write_text(yaml.safe_dump({"global": {"scrape_interval": "1s"}, "scrape_configs": jobs}))
+    file.write_text(yaml.safe_dump({"global": {"scrape_interval": "1s"}, "scrape_configs": jobs, **more}))
     return file
 
 
 @asynccontextmanager
-async def prometheus(folder: Path, targets: Mapping[str, str], *features: str) -> AsyncIterator[Prometheus]:
-    """It scrapes every second; `targets` are URLs by job. It picks its own port, which is read from its log."""
+async def prometheus(
+    folder: Path, targets: Mapping[str, str], *features: str, more: Mapping[str, object] = MappingProxyType({})
+) -> AsyncIterator[Prometheus]:
+    """It scrapes every second; `targets` are URLs by job, `more` is for its configuration.
+
+    It picks its own port, which is read from its log.
+    """
     process = await asyncio.create_subprocess_exec(
         program("prometheus"),
-        f"--config.file={_config(folder, targets)}",
+        f"--config.file={_config(folder, targets, more)}",
         f"--storage.tsdb.path={folder / 'data'}",
         "--web.listen-address=127.0.0.1:0",
         *([f"--enable-feature={','.join(features)}"] if features else []),

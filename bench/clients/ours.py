@@ -104,7 +104,7 @@ class Scraped(Plain):
         self._url, self._scraped, self._took = "", 0.0, []
         file = ask.folder / "swelld.yaml"
         document = _document(ask.load, ask.server.url) | {"web": {"listen": "127.0.0.1:0"}}
-        document["scenario"]["schedule"] = "once"
+        document["scenario"]["schedule"] = "at_start"
         file.write_text(json.dumps(document))
         return Command([str(Path(sys.executable).parent / "swelld"), "daemon", str(file)])
 

@@ -6,6 +6,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from swelld.app import history
+
 app = typer.Typer(
     name="swelld",
     help="Puts load on LLM inference servers and tells the truth about what came back.",
@@ -14,6 +16,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(history.commands, name="runs")
 
 TARGETS, LOAD, PROMPTS, OUTPUT = "What to load", "How", "What to ask", "What comes of it"
 BAD_INPUT = 2
@@ -148,6 +152,18 @@ def calibrate(
 
     with _bad_input():
         raise typer.Exit(calibration.run(seconds, shards, output))
+
+
+@app.command()
+def token(
+    name: Annotated[str, typer.Option(help="Who will use it, for the audit log.")] = "me",
+    role: Annotated[str, typer.Option(help="read, operate or admin.")] = "operate",
+) -> None:
+    """A new token for the API, and its hash for `web.tokens`."""
+    from swelld.app import token as tokens
+
+    with _bad_input():
+        tokens.show(name, role)
 
 
 @app.command()

@@ -54,6 +54,10 @@ class Columns:
     slo_bad_by_reason: dict[str, int]
     sampled: tuple[Measurement, ...]
     """Exchanges whose span is certainly made: few, so they may be looked at one by one."""
+    checked: int
+    """Answers that were drawn for the scenario's checks."""
+    failed_checks: dict[str, int]
+    """Of these, those that failed one, by the first check that they failed."""
 
 
 @dataclass(slots=True)
@@ -208,6 +212,8 @@ def columns(batch: Sequence[Measurement], thresholds: Mapping[str, float]) -> Co
         slo_met=table.met,
         slo_bad_by_reason=dict(table.bad) if thresholds else {},
         sampled=tuple(m for m in batch if m.sampled),
+        checked=sum(m.checked for m in batch),
+        failed_checks=dict(Counter(m.failed_check for m in batch if m.failed_check is not None)),
         **arrays,
     )
 

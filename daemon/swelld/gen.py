@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from swelld.api.application import openapi_text
 from swelld.report.picture import svg
 from swelld.settings import with_reference
 from swelld.store.results import load_result
@@ -20,6 +21,7 @@ GENERATED: Final[dict[str, Callable[[str], str]]] = {
     "docs/configuration.md": with_reference,
     "docs/tracing.md": with_spans,
     "docs/result.schema.json": lambda _: schema_text(),
+    "docs/openapi.json": lambda _: openapi_text(),
 }
 """File -> its new text, given the one it has."""
 

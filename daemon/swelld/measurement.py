@@ -102,6 +102,10 @@ class Measurement(msgspec.Struct, frozen=True, array_like=True, gc=False, kw_onl
     token_mismatch: bool = False
     """True if the server's count of output tokens and the target's own tokenizer disagree."""
     finish_reason: str | None = None
+    checked: bool = False
+    """True if the answer was drawn for the scenario's `checks`."""
+    failed_check: str | None = None
+    """The first of them that it failed; None if it passed them all, or was not drawn."""
     prompt: str = ""
     """Name of the prompt, unique in its source: `synthetic-17`, `coding-short`."""
     category: str = ""

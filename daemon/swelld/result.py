@@ -137,6 +137,37 @@ class Phases(msgspec.Struct, frozen=True, kw_only=True):
     """Why it was not steady."""
 
 
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """What the tokens of the good answers cost at the target's prices; answers that broke off are not in it."""
+
+    amount: float
+    currency: str
+    per_1000_requests: float | None
+    """Of the good ones."""
+    per_million_output_tokens: float | None
+    """The price of the input included."""
+
+
+class ChecksFound(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of the scenario's checks of the answers' text."""
+
+    checked: int
+    """Good answers that were drawn."""
+    failures: dict[str, int]
+    """Those that failed, by the first check that they failed; checks without a failure are 0."""
+
+
+class LevelChange(msgspec.Struct, frozen=True):
+    """A change of a stage's level while it went on; one of the two levels is null."""
+
+    at: float
+    """Seconds after the stage's start."""
+    rate: float | None = None
+    """Requests per second from then on."""
+    concurrency: int | None = None
+    """Users from then on, of each target where each gets the whole load."""
+
+
 class StageResult(msgspec.Struct, frozen=True, kw_only=True):
     """One target under one level of load, warm-up and drain excluded."""
 
@@ -170,7 +201,15 @@ class StageResult(msgspec.Struct, frozen=True, kw_only=True):
     validity: Validity
     phases: Phases = Phases()
     users: int | None = None
-    """Of the closed loop, for all targets together; null in an open loop."""
+    """Of the closed loop at its start, for all targets together; null in an open loop."""
+    changes: list[LevelChange] = []
+    """The latest changes of the level while the stage went on, at most 1000; it keeps the name of its first level."""
+    withheld: dict[str, int] = {}
+    """Arrivals not sent, by reason: budget, yield, paused, ceiling. They are neither scheduled nor dropped."""
+    checks: ChecksFound | None = None
+    """Null where the scenario has no `checks`."""
+    cost: Cost | None = None
+    """Null where the target has no `price`, or nobody counted the tokens."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -179,8 +218,8 @@ class Finding(msgspec.Struct, frozen=True):
     level: Literal["PASS", "WARNING", "FAIL"]
     subject: str
     """What was judged: `validity`, `rate`, `error rate`, `contention`, `dropped`, `cancelled`, `goodput`, `ttft p95`,
-    `tpot p95`, `e2e p90`, `steady`, `samples`, `tokens`, or of the servers' own metrics `server requests`,
-    `server tokens`, `server ttft`, `server e2e`."""
+    `tpot p95`, `e2e p90`, `steady`, `samples`, `tokens`, `checks`, of the whole run `yield` and `budget`, or of the
+    servers' own metrics `server requests`, `server tokens`, `server ttft`, `server e2e`."""
     text: str
     """What was found, in figures and words."""
     stage: str | None = None
@@ -338,6 +377,12 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     e2e_p90: float | None
     ttft_p50: float | None
     active_users: int | None = None
-    """Users started so far (closed loop only)."""
+    """Users at it now (closed loop only)."""
+    offered_rate: float | None = None
+    """Requests per second that are due now, less what a throttle holds back (open loop only)."""
+    throttle: float = 1.0
+    """The part of the load that is let through."""
+    throttled_by: str | None = None
+    """Why it is not all of it."""
     warning: str | None = None
     """Why the figures of the last seconds are in doubt; None if they are not."""

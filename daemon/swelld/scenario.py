@@ -5,12 +5,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from swelld.canary import Canary, expanded
+from swelld.checks.settings import Checks
 from swelld.components import Load, Prompts, default_prompts
 from swelld.config import Config, Duration, FieldError, PositiveDuration, parse_list
+from swelld.hub.yielding import YieldSwitch, YieldToUsers
 from swelld.load.bounds import Bounds
 from swelld.load.open import Open
 from swelld.load.sequential import Sequential
 from swelld.load.stage import Stage
+from swelld.schedule.model import Schedule
+from swelld.spending import Budget
 
 
 class Share(Config):
@@ -63,6 +68,9 @@ def _mix_of(data: dict[str, Any]) -> Literal["weighted", "each"]:
 class Scenario(Config):
     """Targets, prompts, load, bounds and objectives: what one run carries out."""
 
+    canary: Canary | None = None
+    """A ready-made scenario that keeps watch over a server, of which every key can be given otherwise: `wedge` asks for
+    one token four times a minute, `stream` for 64 streamed ones twelve times a minute."""
     targets: Annotated[tuple[Share, ...], BeforeValidator(parse_list), Field(min_length=1)] | None = None
     """Names of the targets to load, or {target, weight} for each; all of them if not given."""
     mix: Literal["weighted", "each"] = Field(default_factory=_mix_of)
@@ -80,20 +88,35 @@ class Scenario(Config):
     """What comes before the measured window of every stage."""
     drain: Duration = 30.0
     """How long requests under way may still take when a stage is over; then they are cancelled."""
+    timeout: PositiveDuration | None = None
+    """Longest time for each part of an exchange and for the whole, where the targets' `timeouts` are longer."""
     window: Literal["all", "steady"] = "all"
     """Which exchanges of a stage the result is made of: `all` measured ones, or only those while the load was `steady`,
     without ramp and drain; all of them, with a warning, where it never was."""
     objectives: Objectives = Objectives()
     """What users should feel."""
-    schedule: Literal["manual", "once", "continuous"] = "once"
-    """`manual`: only when asked; `once`: when the daemon starts; `continuous`: again and again without end."""
+    checks: Checks | None = None
+    """What the text of the answers has to be like."""
+    budget: Budget | None = None
+    """What its runs may use in an hour or a day."""
+    yield_to_users: YieldSwitch = False
+    """Makes room for the users of its servers; `true` does so with the defaults."""
+    schedule: Schedule = Schedule(kind="at_start")
+    """When it runs; a word is short for its kind, {every: 15m} and {cron: "0 2 * * *"} need none."""
     max_in_flight: Annotated[int, Field(gt=0)] = 10000
     """Open loop: requests open at a time; an arrival beyond it is dropped and counted."""
     calibration: Literal["off", "before", "beside"] = "off"
     """Have the load processes measure a simulator of known timing as well, which shows what they add to a time to
     first token: `before` the first stage (2 s), or `beside` every stage at 4 requests a second each."""
+    shards: Annotated[int, Field(gt=0, le=9999)] | None = None
+    """So many load processes of its own, for as long as a run lasts, instead of those that all scenarios share."""
     seed: Annotated[int, Field(ge=0)] | None = None
     """Fixes prompts and arrivals; the `seed` of the whole configuration if not given."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_canary(cls, data: Any) -> Any:
+        return expanded(data)
 
     @field_validator("targets")
     @classmethod
@@ -117,7 +140,7 @@ class Scenario(Config):
 
     def _contradictions(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         bounded = self.requests is not None or self.duration is not None
-        endless = self.schedule == "continuous"
+        endless = self.schedule.kind == "continuous"
         if not bounded and not endless and not isinstance(self.load, Sequential):
             yield (), "has no end; set `requests`, `duration` or `schedule: continuous`"
         if not bounded and endless and len(self.load.levels()) > 1:
@@ -126,6 +149,11 @@ class Scenario(Config):
             yield ("load", "rate"), "a ramp needs to know how long it lasts; set `duration`"
         if self.mix == "each" and any(share.weight is not None for share in self.targets or ()):
             yield ("mix",), "each target gets the whole load, so weights have no meaning; set `mix: weighted`"
+
+    @property
+    def yielding(self) -> YieldToUsers | None:
+        """How it makes room for users; None if it does not."""
+        return self.yield_to_users if isinstance(self.yield_to_users, YieldToUsers) else None
 
     def bounds(self, prompts: int | None = None) -> Bounds:
         """What every stage shares; `prompts` is the size of the opened prompt set (None: endless)."""

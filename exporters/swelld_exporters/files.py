@@ -72,6 +72,7 @@ class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
     reasoning_tokens: int | None
     token_mismatch: bool
     finish_reason: str | None
+    failed_check: str | None
     prompt: str
     category: str
     text: str | msgspec.UnsetType = msgspec.UNSET
@@ -171,6 +172,7 @@ class RequestsFile:
             reasoning_tokens=m.reasoning_tokens,
             token_mismatch=m.token_mismatch,
             finish_reason=m.finish_reason,
+            failed_check=m.failed_check,
             prompt=m.prompt,
             category=m.category,
             text=self._mask(m.text) if m.text is not None else msgspec.UNSET,

@@ -98,15 +98,24 @@ ARRIVALS_DROPPED = _counter(
     "Arrivals that were due but never sent. Reason in_flight_limit: as many requests were open as the stage allows.",
     (*REQUEST, "reason"),
 )
+REQUESTS_WITHHELD = _counter(
+    "requests_withheld",
+    "requests",
+    "Requests of an open loop that were not sent when they fell due, because something held them back: budget, yield "
+    "(the server has users to serve), paused, or the target's ceiling. They are neither started nor dropped, and in no "
+    "objective.",
+    ("scenario", "target", "reason"),
+)
 OFFERED_RATE = _gauge(
     "offered_requests_per_second",
     "requests per second",
-    "Rate at which the open-loop schedule makes requests due now, sent or not. Absent in a closed loop.",
+    "Rate at which the open-loop schedule makes requests due now, sent or dropped, but not withheld. Absent in a "
+    "closed loop.",
 )
 ACTIVE_USERS = _gauge(
     "active_users",
     "users",
-    "Users of the closed loop that have started and not yet finished. Absent in an open loop.",
+    "Users of the closed loop that have started, not yet finished, and are not held back. Absent in an open loop.",
     ("scenario", "stage"),
 )
 
@@ -225,6 +234,19 @@ TRUNCATED = _counter(
     "its token limit is complete.",
 )
 
+RESPONSE_CHECKS = _counter(
+    "response_checks",
+    "responses",
+    "Good answers whose text was looked at by the scenario's checks: a share of all of them. Absent without checks.",
+)
+RESPONSE_CHECK_FAILURES = _counter(
+    "response_check_failures",
+    "responses",
+    "Good answers that failed a check, by the first one that they failed: non_empty finish_reason json regex "
+    "repetition. Nothing else changes by it: they are good requests with their times.",
+    (*REQUEST, "check"),
+)
+
 # Objectives
 SLO_EVENTS = _counter(
     "slo_events",
@@ -266,6 +288,36 @@ RUN_INFO = _gauge(
     "1 for each of the latest runs, 50 at most, with how it ended and a hash of the configuration it had.",
     ("scenario", "run_id", "state", "hash"),
 )
+RUNS_STARTED = _counter(
+    "runs_started",
+    "runs",
+    "Runs begun. cause: start, of the daemon; continuous; schedule, a moment of its `every` or `cron`; catch_up, for "
+    "moments that were missed; asked, by somebody.",
+    ("scenario", "cause"),
+)
+SCHEDULE_MISSED = _counter(
+    "schedule_missed",
+    "moments",
+    "Moments of a schedule that went by unnoticed, because the daemon was down, the machine slept or its clock was set "
+    "forwards, whether or not one run made up for them. A pause misses nothing.",
+    ("scenario",),
+)
+SCHEDULE_SKIPPED = _counter(
+    "schedule_skipped",
+    "runs",
+    "Runs that fell due and were left out, because another run of the scenario was under way or waiting.",
+    ("scenario",),
+)
+SCENARIO_NEXT_FIRE = _gauge(
+    "scenario_next_fire_timestamp_seconds",
+    "Unix seconds",
+    "When the scenario's next run begins by itself. Absent while it is paused or runs without end, and if it is only "
+    "run when asked.",
+    ("scenario",),
+)
+SCENARIO_PAUSED = _gauge(
+    "scenario_paused", "", "1 while the scenario is paused: nothing begins by itself, 0 otherwise.", ("scenario",)
+)
 TARGET_UP = _gauge(
     "target_up",
     "",
@@ -286,6 +338,33 @@ CONNECTIONS_LIMIT = _gauge(
     "connections",
     "Most connections to the target that may be open at a time; requests beyond it wait, and the wait is in the lag.",
     ("scenario", "target"),
+)
+
+# What load costs, and what it makes room for
+_BUDGET: Final = ("scenario", "target", "what", "window")
+COST = _counter(
+    "cost",
+    "currency",
+    "Cost of the tokens of good answers and their prompts at the target's prices, warm-up included. Absent without a "
+    "price.",
+    ("scenario", "target", "model", "currency"),
+)
+BUDGET_USED = _gauge(
+    "budget_used_ratio",
+    "ratio",
+    "Share of a budget that is used up in the present window; it can get above 1 by what was under way. scenario or "
+    "target: whose budget it is, the other one is empty. what: requests tokens cost. window: the hour or day of UTC.",
+    _BUDGET,
+)
+BUDGET_EXHAUSTED = _gauge(
+    "budget_exhausted", "", "1 while a budget is used up and nothing is sent on it, 0 otherwise.", _BUDGET
+)
+YIELD_FACTOR = _gauge(
+    "yield_factor",
+    "ratio",
+    "Share of the load that the scenario sends, to make room for the users of its servers, 0 to 1. Absent without "
+    "`yield_to_users` and while no run goes on.",
+    ("scenario",),
 )
 
 # The latest runs in figures, for tables and for batch users; what goes on is in the histograms above
@@ -458,6 +537,97 @@ NVML_ERRORS = _counter(
     ("call",),
 )
 
+# Probes: the first two on /metrics, the others on the page of a probe alone, where the scraper adds the labels
+PROBES = _counter(
+    "probes",
+    "probes",
+    "Probes that were carried out, by module. result: success or failure.",
+    ("module", "result"),
+)
+PROBES_REFUSED = _counter(
+    "probes_refused",
+    "probes",
+    "Probes that were not carried out. reason: busy (as many are under way as may be), unknown (module or target), "
+    "not_allowed (address), unusable (a secret, certificate or header of the target).",
+    ("reason",),
+)
+PROBE_SUCCESS = _gauge(
+    "probe_success", "", "1 if every exchange of the probe ended well and passed the checks, 0 if not.", ()
+)
+PROBE_DURATION = _gauge("probe_duration_seconds", "seconds", "How long the probe took, all in all.", ())
+PROBE_TIMEOUT = _gauge(
+    "probe_timeout_seconds",
+    "seconds",
+    "How long the probe may have taken: the timeout of its module, or what the scrape left if that is less.",
+    (),
+)
+PROBE_EXCHANGES = _gauge(
+    "probe_exchanges", "requests", "Exchanges that were begun; the first that fails is the last.", ()
+)
+PROBE_FAILURE = _gauge(
+    "probe_failure",
+    "",
+    "1 for the reason why the probe failed, 0 for the others: an error_type of swelld_request_errors_total, check (the "
+    "answer is not what was expected), or deadline (its time was over).",
+    ("reason",),
+)
+PROBE_CHECK_FAILED = _gauge(
+    "probe_check_failed", "", "1 for the check of the module that an answer failed, 0 for its others.", ("check",)
+)
+PROBE_STATUS = _gauge("probe_http_status_code", "", "HTTP status of the last exchange. Absent if no answer came.", ())
+PROBE_LOOKUP = _gauge(
+    "probe_dns_lookup_seconds", "seconds", "Time to look up the addresses of the target. Absent for a Unix socket.", ()
+)
+PROBE_CONNECT = _gauge(
+    "probe_connect_seconds", "seconds", "Time to open the connection, TLS included and name lookup not.", ()
+)
+PROBE_TTFB = _gauge(
+    "probe_ttfb_seconds",
+    "seconds",
+    "Time to first byte, as in swelld_time_to_first_byte_seconds. Of good answers only, of several their median; so "
+    "for the other figures of answers.",
+    (),
+)
+PROBE_TTFT = _gauge("probe_ttft_seconds", "seconds", "Time to first token. Absent if the answer is not streamed.", ())
+PROBE_TPOT = _gauge(
+    "probe_tpot_seconds", "seconds", "Time per output token after the first. Absent for one token or less.", ()
+)
+PROBE_E2E = _gauge("probe_e2e_seconds", "seconds", "From the request's bytes having left to the last token.", ())
+PROBE_INPUT_TOKENS = _gauge(
+    "probe_input_tokens", "tokens", "Tokens of the prompt. Absent if the server does not say.", ()
+)
+PROBE_OUTPUT_TOKENS = _gauge(
+    "probe_output_tokens", "tokens", "Tokens of the answer, by the server, or else the events that carried any.", ()
+)
+PROBE_CERTIFICATE_EXPIRY = _gauge(
+    "probe_certificate_expiry_timestamp_seconds",
+    "Unix seconds",
+    "When the server's own certificate expires. Absent without TLS, where it is not verified, and where the server "
+    "closed the connection.",
+    (),
+)
+
+# Service discovery
+_KIND: Final = ("kind",)
+DISCOVERED_TARGETS = _gauge(
+    "discovered_targets", "targets", "Targets that are found now and used. kind: file, dns or http.", _KIND
+)
+DISCOVERY_IGNORED = _gauge(
+    "discovery_ignored_targets",
+    "targets",
+    "Targets that are found now and not used. reason: invalid, name_taken or overflow (there are too many).",
+    (*_KIND, "reason"),
+)
+DISCOVERY_REFRESHES = _counter(
+    "discovery_refreshes", "looks", "Looks at a place where targets are found: a file, a name or a URL.", _KIND
+)
+DISCOVERY_REFRESH_FAILURES = _counter(
+    "discovery_refresh_failures",
+    "looks",
+    "Looks at a place that failed; what it said last still holds, unless it is a file that is gone.",
+    _KIND,
+)
+
 # Exporters
 _EXPORTER: Final = ("exporter",)
 OUTLET_QUEUE_LENGTH = _gauge(
@@ -536,6 +706,25 @@ PUSH_LAST_SUCCESS = _gauge(
     "Unix seconds",
     "When the Pushgateway last accepted a push. Absent until it did, and in what is pushed first.",
     (),
+)
+STORE_UP = _gauge(
+    "store_up",
+    "",
+    "1 if the store of runs did what it was last asked, 0 if it did not: runs go on, and what they come to is kept in "
+    "memory and in files until it works again.",
+    (),
+)
+STORE_WRITES = _counter("store_writes", "writes", "Times that the state of a run was written to the store.", ())
+STORE_WRITE_FAILURES = _counter(
+    "store_write_failures",
+    "writes",
+    "Writes to the store that failed; they are tried again. reason: full (disk), readonly, locked (SQLite), "
+    "unreachable, refused (this run alone, not tried again), other.",
+    ("reason",),
+)
+STORE_PENDING = _gauge("store_pending_runs", "runs", "Runs whose newest state waits to be written to the store.", ())
+STORE_LOST = _counter(
+    "store_lost", "runs", "Runs whose newest state was given up: too many waited, or the store refused it.", ()
 )
 LABEL_OVERFLOW = _counter(
     "label_overflow",

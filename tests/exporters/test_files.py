@@ -103,6 +103,7 @@ def test_line_of_a_streamed_answer(tmp_path: Path) -> None:
             "reasoning_tokens": None,
             "token_mismatch": False,
             "finish_reason": "stop",
+            "failed_check": None,
             "prompt": "synthetic-4",
             "category": "short",
         }

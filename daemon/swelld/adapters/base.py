@@ -38,6 +38,8 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     finish_reason: str | None = None
     usage: Usage | None = None
     text: str = ""
+    said: str | None = None
+    """`text` without reasoning, where it holds any."""
 
 
 class Call(msgspec.Struct, frozen=True):

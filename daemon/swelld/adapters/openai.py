@@ -173,7 +173,8 @@ class _ChatWhole(WholeDecoder):
         for choice in chat.choices:
             _add_deltas(choice.message, deltas)
         text = "".join(delta.text for delta in deltas)
-        return Answer(chat.choices[-1].finish_reason, _counts(chat.usage), text)
+        said = "".join(delta.text for delta in deltas if delta.kind is not _REASONING)
+        return Answer(chat.choices[-1].finish_reason, _counts(chat.usage), text, said if said != text else None)
 
 
 class _TextStream(StreamDecoder):

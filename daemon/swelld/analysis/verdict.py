@@ -32,6 +32,7 @@ LIMITS: Final[Mapping[str, Limit]] = {
     "contention": Limit(0.0, 0.05, "each one says that the server has more than it can do"),
     "dropped": Limit(0.0, 0.05, "answers came too slowly for the load, and users would have had none"),
     "cancelled": Limit(0.0, 0.05, "they are the slowest ones, and no latency figure holds them"),
+    "checks": Limit(0.0, 0.05, "an answer like that is no help to a user, however fast it comes"),
     "ttft p95": Limit(2.0, 10.0, "from 2 s an answer no longer feels prompt, after 10 s attention is lost"),
     "tpot p95": Limit(0.2, 0.5, "200 ms a token is about the pace of reading, from 500 ms readers wait for words"),
     "e2e p90": Limit(10.0, 60.0, "after 10 s attention is lost, at 60 s common proxies give up"),
@@ -229,12 +230,30 @@ def _tokens(stage: StageResult, _: Mapping[str, Limit]) -> list[Finding]:
     return [_finding(stage, "PASS", "tokens", f"counted by the {tokens.source}, without a mismatch")]
 
 
-def _share(stage: StageResult, limits: Mapping[str, Limit], subject: str, part: int, whole: int, what: str) -> Finding:
+def _checks(stage: StageResult, limits: Mapping[str, Limit]) -> list[Finding]:
+    found = stage.checks
+    if found is None or not found.checked:
+        return []
+    failed = sum(found.failures.values())
+    kinds = ", ".join(f"{name}: {figures.count(count)}" for name, count in found.failures.items() if count)
+    what = f"failed a check ({kinds})" if failed else "failed a check"
+    return [_share(stage, limits, "checks", failed, found.checked, what, "answers")]
+
+
+def _share(
+    stage: StageResult,
+    limits: Mapping[str, Limit],
+    subject: str,
+    part: int,
+    whole: int,
+    what: str,
+    of: str = "requests",
+) -> Finding:
     limit = limits[subject]
     level = limit.level(part / whole)
-    text = f"{figures.percent(part / whole)} of requests ({figures.count(part)} of {figures.count(whole)}) {what}"
+    text = f"{figures.percent(part / whole)} of {of} ({figures.count(part)} of {figures.count(whole)}) {what}"
     if not part:
-        text = f"none of {figures.count(whole)} requests {what}"
+        text = f"none of {figures.count(whole)} {of} {what}"
     return _finding(stage, level, subject, text, limit.reason)
 
 
@@ -243,4 +262,4 @@ _Check = Callable[[StageResult, Mapping[str, Limit]], list[Finding]]
 _TIMED_CHECKS: Final[tuple[_Check, ...]] = (_rate, _error_rate, _contention, _dropped, _goodput, _latencies)
 """A load generator that cannot keep up spoils these."""
 
-_COUNTED_CHECKS: Final[tuple[_Check, ...]] = (_cancelled, _steady, _samples, _tokens)
+_COUNTED_CHECKS: Final[tuple[_Check, ...]] = (_cancelled, _steady, _samples, _tokens, _checks)

@@ -14,6 +14,8 @@ _LINKS = {
     "/api/v1/targets": "targets",
     "/api/v1/status/config": "effective configuration, without secrets",
     "/api/v1/status/buildinfo": "version",
+    "/api/v1/status": "how the daemon is",
+    "/api/v1/openapi.json": "description of the API",
     "/-/healthy": "healthy",
     "/-/ready": "ready",
 }

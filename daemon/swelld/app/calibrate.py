@@ -26,7 +26,8 @@ from swelld.engine.launch import Crew, available_cores, crew
 from swelld.engine.plan import Broken, Died, Lane, Opened, Plan, Pulse, RunStage, StageDone
 from swelld.engine.system import allow_open_files
 from swelld.engine.target import Target
-from swelld.hub.run import LEAD_SECONDS, OPEN_SECONDS
+from swelld.hub.opening import OPEN_SECONDS
+from swelld.hub.run import LEAD_SECONDS
 from swelld.hub.spec import RunFailed
 from swelld.load.stage import ClosedStage, OpenStage
 from swelld.measurement import Measurement, Outcome

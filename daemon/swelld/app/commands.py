@@ -10,7 +10,7 @@ from swelld.analysis.verdict import missed_objective
 from swelld.app.flags import FlagError, Flags, as_tree
 from swelld.app.logs import configure, configure_plain
 from swelld.hub.spec import RunFailed
-from swelld.settings import ConfigError, Settings, effective, load_settings
+from swelld.settings import ConfigError, Settings, effective, file_of, load_settings
 from swelld.store.files import StoreError
 from swelld.store.results import check_output, write_output
 
@@ -93,7 +93,10 @@ def run(settings: Settings, output: Path | None, percentiles: Sequence[float], *
 
 
 def daemon(config: Path | None) -> None:
-    """Serve until a signal."""
+    """Serve until a signal; SIGHUP reloads."""
+    import asyncio
+    import signal
+
     import uvloop
 
     from swelld.app.daemon import Daemon
@@ -104,7 +107,10 @@ def daemon(config: Path | None) -> None:
     warn_of_proxies()
 
     async def serve() -> None:
-        one = Daemon(settings, sys.argv)
+        one = Daemon(
+            settings, sys.argv, reread=lambda: load_settings(config, os.environ), path=file_of(config, os.environ)
+        )
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, one.hear_hangup)
         with stopping(lambda force: one.stop(force=force)):
             await one.serve(lambda url: print(f"swelld serves {url}/metrics", flush=True))
 

@@ -1,224 +1,210 @@
-"""The long-running daemon: scenarios at their schedule, metrics and status over HTTP."""
+"""The long-running daemon: scenarios at their schedules, metrics and an API, a configuration that may change."""
 
 import asyncio
 import logging
 import platform
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final
-
-import msgspec
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Final
 
 import swelld
 from swelld.api import server
-from swelld.app.calibration import calibrated
-from swelld.app.exporting import Outlets
-from swelld.app.gpu import Gpus
-from swelld.app.push import Pushes
-from swelld.app.recording import Recording
+from swelld.app.book import Book
+from swelld.app.conductor import Conductor
+from swelld.app.reload import Changes, compare, watch
+from swelld.app.scenes import Scenes
 from swelld.app.spec import specify
-from swelld.clock import WallClock
-from swelld.engine.launch import crew
-from swelld.hub.metrics import MetricsListener
-from swelld.hub.run import Run
-from swelld.hub.servers import Company, watched
-from swelld.hub.spec import Listener, RunFailed, Spec
+from swelld.app.steering import Steering
+from swelld.app.systemd import Systemd
+from swelld.clock import now
 from swelld.result import Progress, Result
-from swelld.settings import Settings, redacted
+from swelld.settings import ConfigError, Settings, redacted
 from swelld.store.metadata import config_hash
+from swelld.store.runs import StoredRuns
 from swelld_exporters import names
 from swelld_exporters.prometheus.exposition import Exposition
 from swelld_exporters.prometheus.registry import Registry
-from swelld_exporters.prometheus.requests import RequestMetrics
-from swelld_exporters.prometheus.runs import LatestRuns, show_state
 
 log = logging.getLogger(__name__)
 
-REMEMBERED: Final = 50
-"""Runs that are kept in memory for the API and, in figures, on /metrics."""
-RETRY_SECONDS: Final = 10.0
-"""Between a run that could not be carried out and the next try of a continuous scenario."""
+HOUSE_SECONDS: Final = 5.0
+"""Between two rounds through the house: budgets on disk and on /metrics, signs of life."""
+LATE_SECONDS: Final = 120.0
+"""A schedule that is this late has stalled: a look at the clocks is due every 30 s."""
+SILENT_SECONDS: Final = 20.0
+"""A run whose shards have said nothing for so long has stalled: they speak five times a second."""
 
 
 class Daemon:
-    """Runs every scenario of its settings; what it knows is its view for the API."""
+    """Runs every scenario of its settings; `reread` reads them again for a reload."""
 
     def __init__(
-        self, settings: Settings, command: Sequence[str], finished: Callable[[Result], None] = lambda _: None
+        self,
+        settings: Settings,
+        command: Sequence[str],
+        finished: Callable[[Result], None] = lambda _: None,
+        *,
+        reread: Callable[[], Settings] | None = None,
+        path: Path | None = None,
     ) -> None:
+        """`path`: the file to watch, where the settings ask for that. ValueError or OSError say what cannot be used."""
         self.settings = settings
-        self._command = command
-        self._tell = finished
-        self._registry = Registry()
-        self._requests = RequestMetrics(self._registry, WallClock())
-        self._latest = LatestRuns(self._registry, REMEMBERED)
-        self._redacted = redacted(settings)
-        self._company = Company()
-        self._outlets = Outlets(settings.exporters, self._registry)
-        self._gpus = Gpus(settings.exporters.nvml, self._registry)
-        self._pushes = Pushes(settings.exporters.pushgateway, self._registry)
-        self._current: dict[str, Run] = {}
-        self.failed: set[str] = set()
-        """Scenarios that could not be run."""
-        self._results: deque[Result] = deque(maxlen=REMEMBERED)
+        self.started = time.time()
+        self.registry = Registry()
+        self.store = StoredRuns(settings.store, self.registry)
+        self.conductor = Conductor(settings, command, self.registry, self.store)
+        self.scenes = Scenes(self.conductor, self._state_file("schedules.json"), self.store.instance, finished)
+        self.reloaded: float | None = None
+        self.reload_errors: list[str] = []
+        """What was wrong with the configuration at the last try."""
+        self._reread = reread
+        self._path = path
+        self._systemd = Systemd()
+        self._book = Book(self.conductor.budgets, self._state_file("budgets.json"))
         self._stopping = asyncio.Event()
         self._armed = False
 
     async def serve(self, ready: Callable[[str], None]) -> None:
         """Until stopped. `ready` is told the URL once the server listens and the scenarios are armed."""
         self._declare()
-        listen = self.settings.web.listen
-        host = listen.host or "0.0.0.0"  # noqa: S104 - an empty host asks for it
-        web = await server.start(self, Exposition(self._registry), host=host, port=listen.port)
-        self._gpus.start()
-        self._pushes.start()
-        try:
-            scheduled = [
-                asyncio.create_task(self._keep(name, continuous=scenario.schedule == "continuous"))
-                for name, scenario in self.settings.scenarios.items()
-                if scenario.schedule != "manual"
-            ]
+        self._book.restore()
+        self._book.configure(self.settings)
+        async with AsyncExitStack() as stack:
+            await self.store.start()
+            stack.push_async_callback(self.store.aclose)
+            steering = Steering(self)
+            self._web = web = await server.serve(steering, Exposition(self.registry), self.settings.web)
+            stack.push_async_callback(web.aclose)
+            self.conductor.open()
+            stack.push_async_callback(self.conductor.aclose)
+            self.scenes.open(self.settings)
+            stack.push_async_callback(self._end)
             self._armed = True
             log.info("listening on %s", web.url)
             ready(web.url)
-            await self._stopping.wait()
-            await asyncio.gather(*scheduled)
-        finally:
-            await self._outlets.aclose()
-            await self._pushes.aclose()
-            await self._gpus.aclose()
-            await web.aclose()
-
-    def _declare(self) -> None:
-        """Every series that the configuration lets one foresee, before anything has happened."""
-        self._registry.gauge(names.BUILD_INFO).labels(swelld.__version__, platform.python_version()).set(1)
-        self._registry.gauge(names.CONFIG_INFO).labels(config_hash(self._redacted)).set(1)
-        self._registry.gauge(names.CONFIG_RELOAD_OK).labels().set(1)
-        self._registry.gauge(names.CONFIG_RELOAD_TIME).labels().set(time.time())
-        for name in self.settings.scenarios:
-            show_state(self._registry, name, None)
-            spec = specify(self.settings, name)
-            listener = MetricsListener(self._registry, self._requests)
-            for stage in spec.stages(1):
-                listener.declare(spec, stage)
+            self._systemd.ready()
+            await self._keep_house()
 
     def stop(self, *, force: bool = False) -> None:
         """Drain every run and end; with `force` cancel what is under way."""
         self._stopping.set()
-        for run in self._current.values():
-            run.stop(force=force)
+        if force:
+            self.scenes.force()
+
+    def reload(self) -> Changes:
+        """Take up the configuration as it is by now; ConfigError or ValueError leaves everything as it was."""
+        if self._reread is None:
+            raise ValueError("there is no configuration to read again")
+        self._systemd.reloading(now())
+        try:
+            new = self._reread()
+            changes = compare(self.settings, new)
+            for name in (*changes.added, *changes.changed):
+                specify(new, name)  # whatever cannot be run is found before anything is changed
+        except (ConfigError, ValueError, OSError) as error:
+            self.reload_errors = error.problems if isinstance(error, ConfigError) else [str(error)]
+            self._show_reload(ok=False)
+            log.error("the configuration is not taken over, everything stays as it was: %s", error)
+            raise
+        finally:
+            self._systemd.ready()
+        self._take_up(new, changes)
+        return changes
+
+    def complaints(self) -> list[str]:
+        """What is wrong with the daemon itself, so that it had better be started again; empty if it is well."""
+        stalled = self.scenes.stalled(time.time(), LATE_SECONDS)
+        found = [f"the schedule of scenario {name} has stalled" for name in stalled]
+        for run_id, under_way in self.conductor.under_way.items():
+            silence = under_way.run.silence()
+            if silence > SILENT_SECONDS:
+                found.append(f"the load processes of run {run_id} have said nothing for {silence:.0f} s")
+        return found
+
+    @property
+    def ready(self) -> bool:
+        """Whether the scenarios are armed."""
+        return self._armed and not self._stopping.is_set()
 
     def progress(self, scenario: str) -> Progress | None:
         """Of the scenario's run that is under way."""
-        run = self._current.get(scenario)
+        run = self.scenes.scene(scenario).run if scenario in self.scenes else None
         return run.progress() if run else None
 
-    async def _keep(self, name: str, *, continuous: bool) -> None:
-        """One scenario's life: it may fail alone, and never ends the daemon."""
+    def trouble(self, scenario: str) -> str | None:
+        """Why the scenario's latest run could not be carried out; None if it could."""
+        return self.scenes.scene(scenario).trouble if scenario in self.scenes else None
+
+    # --- its life
+
+    async def _keep_house(self) -> None:
+        watching = None
+        if self._path is not None and self.settings.watch is not None:
+            watching = asyncio.create_task(watch(self._path, self.settings.watch, self._reload_quietly))
+        next_round = min(HOUSE_SECONDS, self._systemd.alive_every or HOUSE_SECONDS)
         while not self._stopping.is_set():
-            try:
-                good = await self._carry_out(name)
-                if continuous and not good:  # a dead server is not asked again and again without a break
-                    await self._pause(RETRY_SECONDS)
-            except Exception as error:  # whatever it is, the other scenarios go on
-                ours = not isinstance(error, (RunFailed, ValueError, OSError))
-                log.error("scenario %s cannot be run: %s", name, error, exc_info=ours)
-                self._state(name, "failed")
-                self.failed.add(name)
-                await self._pause(RETRY_SECONDS)
-            if not continuous:
-                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), next_round)
+            if not self.complaints():
+                self._systemd.alive()
+            self.conductor.budgets.show()
+            await self._book.save()
+        if watching is not None:
+            watching.cancel()
 
-    async def _carry_out(self, name: str) -> bool:
-        """One run; whether any answer was good."""
-        async with calibrated(specify(self.settings, name), self.settings.scenarios[name].calibration) as spec:
-            if not self._stopping.is_set():  # it may have been, while the simulator started
-                return await self._execute(spec)
-        return False
+    async def _end(self) -> None:
+        """Drain what is under way, within the grace; then cut it off."""
+        self._systemd.stopping()
+        ending = asyncio.create_task(self.scenes.aclose())
+        _, late = await asyncio.wait([ending], timeout=self.settings.grace)
+        if late:
+            log.warning("cutting off %d runs that are not drained after %g s", self._under_way(), self.settings.grace)
+            self.scenes.force()
+        await ending
+        await self._book.save()
 
-    async def _execute(self, spec: Spec) -> bool:
-        settings, name = self.settings, spec.scenario
-        listener = MetricsListener(self._registry, self._requests, lambda: run.state)
-        files = settings.exporters.files
-        recording = None
-        if files.enabled and (files.rotation or not spec.endless):
-            recording = Recording(settings.store.dir, spec, self._command, files)
-        servers = watched(spec, self._registry, self._company)
-        gpus = self._gpus.recorders()
-        feeds = self._outlets.feeds(spec)
-        listeners: list[Listener] = [listener, *servers, *gpus, *feeds, *([recording] if recording else [])]
-        run = Run(spec, crew(spec.plan, settings.shards), listeners, [*servers, *gpus, *feeds])
-        self._current[name] = run
-        self._state(name, run.state)
-        log.info("run %s of scenario %s begins", spec.id, name)
-        try:
-            result = await run.execute()
-        finally:
-            del self._current[name]
-            listener.run_ends(spec)
-            if recording:
-                recording.close()
-        if recording:
-            recording.finish(result)
-        log.info("run %s of scenario %s is %s", spec.id, name, result.run.state)
-        self._state(name, result.run.state)
-        self._remember(result)
-        self._pushes.run_over()
-        self._tell(result)
-        return any(stage.requests.ok for stage in result.stages)
+    def _under_way(self) -> int:
+        return len(self.conductor.under_way)
 
-    async def _pause(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
-        except TimeoutError:
-            return
+    def _reload_quietly(self) -> None:
+        """Where nobody waits for the answer: the log and a metric have it."""
+        with suppress(ConfigError, ValueError, OSError):
+            self.reload()
 
-    def _state(self, scenario: str, state: str) -> None:
-        show_state(self._registry, scenario, state)
+    def hear_hangup(self) -> None:
+        """SIGHUP."""
+        self._reload_quietly()
 
-    def _remember(self, result: Result) -> None:
-        self._results.appendleft(result)
-        self._latest.add(result, config_hash(result.run.config))
+    def _take_up(self, new: Settings, changes: Changes) -> None:
+        if changes.restart:
+            log.warning("changed, but taken up only by a restart: %s", ", ".join(changes.restart))
+        self.registry.gauge(names.CONFIG_INFO).remove(hash=self._hash())
+        self.settings = new
+        self.reload_errors = []
+        self._book.configure(new)
+        self.scenes.take_up(new, changes)
+        self._show_config()
+        self._show_reload(ok=True)
+        log.info("the configuration is taken over: %s", changes)
 
-    # --- the view of the API
+    def _show_reload(self, *, ok: bool) -> None:
+        self.registry.gauge(names.CONFIG_RELOAD_OK).labels().set(ok)
+        if ok:
+            self.reloaded = time.time()
+            self.registry.gauge(names.CONFIG_RELOAD_TIME).labels().set(self.reloaded)
 
-    def ready(self) -> bool:
-        return self._armed and not self._stopping.is_set()
+    def _show_config(self) -> None:
+        self.registry.gauge(names.CONFIG_INFO).labels(self._hash()).set(1)
 
-    def config(self) -> dict[str, Any]:
-        return self._redacted
+    def _hash(self) -> str:
+        return config_hash(redacted(self.settings))
 
-    def targets(self) -> list[dict[str, Any]]:
-        return [{"name": name, **target} for name, target in self._redacted["targets"].items()]
+    def _declare(self) -> None:
+        self.registry.gauge(names.BUILD_INFO).labels(swelld.__version__, platform.python_version()).set(1)
+        self._show_config()
+        self._show_reload(ok=True)
 
-    def scenarios(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "name": name,
-                "state": self._current[name].state if name in self._current else "idle",
-                "progress": msgspec.to_builtins(self.progress(name)),
-                **scenario,
-            }
-            for name, scenario in self._redacted["scenarios"].items()
-        ]
-
-    def runs(self) -> list[dict[str, Any]]:
-        under_way = [msgspec.to_builtins(run.progress()) for run in self._current.values()]
-        found = [{"id": p["run_id"], "scenario": p["scenario"], "state": p["state"], "progress": p} for p in under_way]
-        for result in self._results:
-            info = msgspec.to_builtins(result.run)
-            del info["config"]
-            found.append(info)
-        return found
-
-    def run(self, run_id: str) -> dict[str, Any] | None:
-        for run in self._current.values():
-            if run.spec.id == run_id:
-                progress = msgspec.to_builtins(run.progress())
-                return {"id": run_id, "scenario": run.spec.scenario, "state": run.state, "progress": progress}
-        for result in self._results:
-            if result.run.id == run_id:
-                document: dict[str, Any] = msgspec.to_builtins(result)
-                return document
-        return None
+    def _state_file(self, name: str) -> Path:
+        return self.settings.store.dir / name

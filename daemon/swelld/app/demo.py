@@ -73,7 +73,7 @@ async def _show(settings: Settings, console: Console, *, stay: bool) -> None:
     with stopping(_both(over, daemon)):
         serving = asyncio.create_task(daemon.serve(urls.append))
         with LiveReport() as live:
-            while not over.is_set() and not serving.done() and SCENARIO not in daemon.failed:
+            while not over.is_set() and not serving.done() and daemon.trouble(SCENARIO) is None:
                 progress = daemon.progress(SCENARIO)
                 if progress is not None and progress.state != "pending":
                     live.update(progress)

@@ -45,7 +45,7 @@ async def carry_out(
 ) -> Finished:
     """One run from start to result. SIGINT or SIGTERM drains it, a second one forces it; it reports all the same."""
     files = settings.exporters.files
-    recording = Recording(settings.store.dir, spec, command, files) if files.enabled else None
+    recording = Recording(settings.store.dir, spec, command, files) if files.enabled is not False else None
     servers = watched(spec, figures.registry if figures else None)
     metrics = figures.listeners(lambda: run.state) if figures else []
     heard = [*listeners, *metrics, *servers, *gpus, *feeds, *([recording] if recording else [])]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from swelld.components import ADAPTERS
 from swelld.engine.plan import Lane, Plan
+from swelld.engine.target import Target, Timeouts
 from swelld.engine.tracing import Tracing
 from swelld.hub.spec import Spec
 from swelld.settings import Settings, redacted
@@ -15,7 +16,7 @@ def specify(settings: Settings, name: str, percentiles: Sequence[float] = ()) ->
     """The run of one scenario, under a new id; `percentiles` are percents wanted besides the usual ones."""
     scenario = settings.scenarios[name]
     shares = settings.shares(scenario)
-    targets = [settings.targets[target] for target in shares]
+    targets = [_within(scenario.timeout, settings.targets[target]) for target in shares]
     if scenario.mix == "weighted":
         lanes = [Lane(tuple(range(len(targets))), tuple(shares.values()))]
     else:
@@ -32,6 +33,7 @@ def specify(settings: Settings, name: str, percentiles: Sequence[float] = ()) ->
             prompts=scenario.prompts,
             seed=settings.seed_of(scenario),
             tracing=_tracing(settings),
+            checks=scenario.checks,
         ),
         stages=scenario.stages,
         thresholds=scenario.objectives.thresholds(),
@@ -43,6 +45,14 @@ def specify(settings: Settings, name: str, percentiles: Sequence[float] = ()) ->
         percentiles=tuple(percentiles),
         window=scenario.window,
     )
+
+
+def _within(limit: float | None, target: Target) -> Target:
+    """The target with no deadline beyond the scenario's own."""
+    if limit is None:
+        return target
+    deadlines = {part: min(limit, seconds) for part, seconds in target.timeouts}
+    return target.model_copy(update={"timeouts": Timeouts(**deadlines)})
 
 
 def _tracing(settings: Settings) -> Tracing | None:

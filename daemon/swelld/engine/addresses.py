@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from swelld.clock import now
@@ -19,13 +20,15 @@ log = logging.getLogger(__name__)
 class Addresses:
     """The addresses of a host; an exchange never waits for a look-up, it uses what the last one brought."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, pinned: Sequence[str] = ()) -> None:
+        """`pinned`: the only addresses, without any look-up."""
         parts = urlsplit(url)
         self.socket_path = parts.path if parts.scheme == "unix" else None
         self.secure = parts.scheme == "https"
         self.host = parts.hostname or "localhost"
         self.port = parts.port or (443 if self.secure else 80)
-        self._found: list[str] = []
+        self._pinned = bool(pinned)
+        self._found: list[str] = [*pinned]
         self._error = "not looked up yet"
         self._refreshing: asyncio.Task[None] | None = None
         self._asked = -RETRY_SECONDS
@@ -37,6 +40,8 @@ class Addresses:
 
     async def current(self) -> list[str]:
         """Addresses to try in order; a Failure of type dns if the name has none."""
+        if self._pinned:
+            return self._found
         age = now() - self._asked
         if not self._found and age >= RETRY_SECONDS:
             await self.look_up()
@@ -48,6 +53,8 @@ class Addresses:
 
     async def look_up(self) -> None:
         """Ask the system; a failed look-up leaves the known addresses as they are."""
+        if self._pinned:
+            return
         self._asked = now()
         try:
             async with asyncio.timeout(LOOKUP_SECONDS):

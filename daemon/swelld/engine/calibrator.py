@@ -6,8 +6,8 @@ from typing import Final
 import msgspec
 
 from swelld.clock import now
+from swelld.engine.arriving import OpenLoad
 from swelld.engine.client import Client
-from swelld.engine.loads import OpenLoad
 from swelld.engine.plan import Calibration, Lane, RunStage
 from swelld.load.stage import OpenStage
 from swelld.measurement import Measurement, Outcome

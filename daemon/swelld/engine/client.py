@@ -8,6 +8,7 @@ import msgspec
 
 from swelld.adapters.base import Adapter, Call, Options, Usage
 from swelld.adapters.endpoint import endpoint
+from swelld.checks.judge import Judge
 from swelld.clock import now
 from swelld.engine.exchange import Exchange
 from swelld.engine.failure import Failure
@@ -50,6 +51,7 @@ class Client:
         emit: Callable[[Measurement], None],
         tokenizer: Tokenizer | None = None,
         draw: Draw | None = None,
+        judge: Judge | None = None,
     ) -> None:
         self._number = number
         self._target = target
@@ -67,6 +69,7 @@ class Client:
         self._emit = emit
         self._tokenizer = tokenizer
         self._draw = draw
+        self._judge = judge
         self.pool = Pool(target, connections)
         self.begun = 0
         self.in_flight = 0
@@ -93,7 +96,7 @@ class Client:
         connection = self.pool.idle()
         exchange = None
         if connection is not None:
-            exchange = self._new_exchange()
+            exchange = self._new_exchange(ticket)
             exchange.begin(connection, request.data)
         return self._see_through(request, ticket, exchange)
 
@@ -111,7 +114,7 @@ class Client:
             while True:
                 if exchange is None:
                     connection, connect = await self.pool.acquire(fresh=resends > 0)
-                    exchange = self._new_exchange()
+                    exchange = self._new_exchange(ticket)
                     exchange.begin(connection, request.data)
                 await exchange.over()
                 if not exchange.was_stale:
@@ -131,9 +134,9 @@ class Client:
         finally:
             self.in_flight -= 1
 
-    def _new_exchange(self) -> Exchange:
+    def _new_exchange(self, ticket: Ticket) -> Exchange:
         target = self._target
-        keep = target.keep_text or self._tokenizer is not None
+        keep = target.keep_text or self._tokenizer is not None or self._draws(ticket)
         return Exchange(self._adapter.decoder(), target.timeouts, target.max_response, keep_text=keep)
 
     def _conclude(
@@ -163,7 +166,18 @@ class Client:
             text=text if self._target.keep_text else None,
             **moments,
             **self._tokens(answer.usage or Usage(), text, len(exchange.tokens_at), request.prompt),
+            **self._judged(ticket, exchange),
         )
+
+    def _draws(self, ticket: Ticket) -> bool:
+        """Whether the answer is to be checked."""
+        return self._judge is not None and self._judge.draws(ticket.stage, ticket.index)
+
+    def _judged(self, ticket: Ticket, exchange: Exchange) -> dict[str, object]:
+        """What the checks say of a complete answer, if it was drawn."""
+        if self._judge is None or not self._draws(ticket) or exchange.answer is None:
+            return {}
+        return {"checked": True, "failed_check": self._judge.failed(exchange.said(), exchange.answer.finish_reason)}
 
     def _tokens(self, usage: Usage, text: str, events: int, prompt: Prompt) -> dict[str, object]:
         """Counts by the server if it gives them, else by the tokenizer, else by events; never a 0 for `unknown`."""

@@ -19,8 +19,8 @@ class Exchange:
     """Receives one answer from a connection, stamps its tokens and watches its deadlines."""
 
     __slots__ = ("_connection", "_decoder", "_done", "_error_body", "_keep", "_limit", "_size", "_timeouts", "_timer",
-                 "answer", "end", "failure", "first_answer", "first_byte", "parts", "sent", "status", "tokens_at",
-                 "was_stale")  # fmt: skip
+                 "answer", "end", "failure", "first_answer", "first_byte", "parts", "sent", "status", "thoughts",
+                 "tokens_at", "was_stale")  # fmt: skip
 
     def __init__(self, decoder: Decoder, timeouts: Timeouts, limit: int, *, keep_text: bool) -> None:
         self._decoder = decoder
@@ -37,6 +37,8 @@ class Exchange:
         self.end: float | None = None
         self.tokens_at = array("d")
         self.parts: list[str] = []
+        self.thoughts: list[int] = []
+        """Which parts are reasoning."""
         self.status: int | None = None
         self.answer: Answer | None = None
         self.failure: Failure | None = None
@@ -58,6 +60,14 @@ class Exchange:
         finally:
             if self._timer is not None:
                 self._timer.cancel()
+
+    def said(self) -> str:
+        """The text that was kept, or came in one piece, without reasoning; once the exchange is over."""
+        answer = self.answer
+        if answer is not None and (answer.said is not None or answer.text):
+            return answer.text if answer.said is None else answer.said
+        thoughts = set(self.thoughts)
+        return "".join(part for place, part in enumerate(self.parts) if place not in thoughts)
 
     # --- what the connection calls
 
@@ -84,6 +94,8 @@ class Exchange:
                 if self.first_answer is None and delta.kind is not Kind.REASONING:
                     self.first_answer = moment
                 if self._keep:
+                    if delta.kind is Kind.REASONING:
+                        self.thoughts.append(len(self.parts))
                     self.parts.append(delta.text)
 
     def complete(self, moment: float) -> None:

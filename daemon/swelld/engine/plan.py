@@ -1,4 +1,4 @@
-"""What every shard of a run is given, and what it sends back."""
+"""What load processes and the shards in them are told, and what they say."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,8 +6,10 @@ from typing import Final
 import msgspec
 
 from swelld.adapters.base import Adapter
+from swelld.checks.settings import Checks
 from swelld.engine.target import Target
 from swelld.engine.tracing import Tracing
+from swelld.load.arrivals import Turn
 from swelld.load.stage import ClosedStage, OpenStage
 from swelld.measurement import Measurement
 from swelld.prompts.base import PromptSource
@@ -46,10 +48,19 @@ class Plan:
     calibration: Calibration | None = None
     tracing: Tracing | None = None
     """None if no traces are exported: then no ids are drawn."""
+    checks: Checks | None = None
+    """What good answers have to pass."""
 
 
 BEFORE: Final = -1
 """Number of the stage that is nothing but calibration."""
+
+
+class Open(msgspec.Struct, frozen=True, tag=True):
+    """To a process: take part in a run from now on."""
+
+    plan: bytes
+    """Pickled."""
 
 
 class RunStage(msgspec.Struct, frozen=True, tag=True):
@@ -60,6 +71,31 @@ class RunStage(msgspec.Struct, frozen=True, tag=True):
     start: float
     begun: tuple[int, ...] = ()
     """By target: how much of the share a predecessor had begun when it died; empty for a fresh start."""
+    turns: tuple[Turn, ...] = ()
+    """Of an open loop: changes of its rate so far."""
+    users: int | None = None
+    """Of a closed loop: how many there are by now, if that was changed."""
+
+
+class Change(msgspec.Struct, frozen=True, tag=True):
+    """To a shard: go on with the present stage at another level."""
+
+    turn: Turn | None = None
+    """Of an open loop."""
+    users: int | None = None
+    """Of a closed loop, all shards together: more begin at once, a surplus ends after its present requests."""
+
+
+class Throttle(msgspec.Struct, frozen=True, tag=True):
+    """To a shard: let only a part of the load through from now on, in this stage and all that follow.
+
+    Of an open loop the share `factor` of the arrivals, evenly spread; of a closed loop so many of its users (rounded
+    up), the others wait. 1 is all, 0 nothing.
+    """
+
+    factor: float
+    reason: str
+    """Safe as a label."""
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True):
@@ -68,20 +104,28 @@ class Stop(msgspec.Struct, frozen=True, tag=True):
     force: bool
 
 
+class Close(msgspec.Struct, frozen=True, tag=True):
+    """To a process: the run is over; cancel what it has under way, close its connections, forget it."""
+
+
 class Quit(msgspec.Struct, frozen=True, tag=True):
-    """To a shard: close everything and end."""
+    """To a process: close everything and end."""
 
 
-Command = RunStage | Stop | Quit
+Order = RunStage | Change | Throttle | Stop
+"""What a shard understands."""
+Command = Open | Order | Close | Quit
 
 
 class Pulse(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """From a shard, a few times a second: how it fares, and the measurements since the last one."""
 
     shard: int
+    stage: int = 0
+    """Number of the stage that is under way, or was the last."""
     measurements: list[Measurement]
     begun: list[int]
-    """Exchanges begun and arrivals dropped so far in this stage, by target."""
+    """Exchanges begun, and arrivals dropped or withheld, so far in this stage, by target."""
     in_flight: list[int]
     """By target."""
     connections: list[int]
@@ -91,9 +135,17 @@ class Pulse(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     largest_batch: int
     """Most reads that waited to be parsed at a time, since the last pulse."""
     cpu_seconds: float
-    """Of the process, since it began."""
+    """Of the process, since it began; all runs that it takes part in together."""
     loop_lag: list[float]
-    """How late the loop's own clockwork was, in seconds, since the last pulse."""
+    """How late the loop's own clockwork was, in seconds, since the last pulse: the process's, whatever the run."""
+    ticks: int = 0
+    """How many such values the process had taken before these: those of two runs of one process are the same."""
+    process: int = 0
+    """Its number in the system."""
+    withheld: dict[str, list[int]] = {}
+    """Arrivals not sent since the last pulse, by reason and target: neither scheduled nor dropped."""
+    lost: int = 0
+    """Measurements thrown away since the last pulse, because nobody took them."""
     measurement_errors: list[float] = []
     """Reported - scripted TTFT of every exchange of the calibration since the last pulse."""
 
@@ -112,6 +164,16 @@ class StageDone(msgspec.Struct, frozen=True, tag=True):
     number: int
 
 
+class Closed(msgspec.Struct, frozen=True, tag=True):
+    """From a process: nothing of the run is left in it."""
+
+    shard: int
+
+
+class Alive(msgspec.Struct, frozen=True, tag=True):
+    """From a process that takes part in runs, now and then: it goes on."""
+
+
 class Broken(msgspec.Struct, frozen=True, tag=True):
     """From a shard: it cannot go on."""
 
@@ -126,4 +188,4 @@ class Died(msgspec.Struct, frozen=True, tag=True):
     how: str
 
 
-Report = Pulse | Opened | StageDone | Broken | Died
+Report = Pulse | Opened | StageDone | Closed | Alive | Broken | Died

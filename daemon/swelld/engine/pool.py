@@ -21,7 +21,7 @@ class Pool:
 
     def __init__(self, target: Target, limit: int) -> None:
         self.limit = limit
-        self.addresses = Addresses(target.url)
+        self.addresses = Addresses(target.url, target.addresses)
         self._timeout = target.timeouts.connect
         self._tls = tls_context(target.tls) if self.addresses.secure else None
         if self._tls is not None and not target.tls.verify:

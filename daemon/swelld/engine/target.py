@@ -1,12 +1,14 @@
 """A server to load: where it is, what it speaks, how long to wait for it."""
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from swelld.config import Config, PositiveDuration, Secret, Size
+from swelld.config import Config, FieldError, PositiveDuration, Rate, Secret, Size, parse_list, shown
+from swelld.spending import Budget, Price
 
 
 class Timeouts(Config):
@@ -35,6 +37,22 @@ class TLS(Config):
     """PEM file of its key."""
     server_name: str | None = None
     """Name expected in the certificate instead of the URL's host."""
+
+
+class Ceiling(Config):
+    """What the target is never given more of, by all runs of the daemon together; at least one of the two."""
+
+    rate: Rate | None = None
+    """Requests per second. After a quiet time, one second's worth may be sent at once (two for each load process at
+    the least)."""
+    concurrency: Annotated[int, Field(gt=0)] | None = None
+    """Requests at a time. Every load process keeps to its share, so an open loop may meet it a little early."""
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> "Ceiling":
+        if self.rate is None and self.concurrency is None:
+            raise ValueError("limits nothing; set `rate`, `concurrency` or both")
+        return self
 
 
 def _switch(value: Any) -> Any:
@@ -71,11 +89,20 @@ class ServerMetrics(Config):
         return url
 
 
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError(f"{shown(text)} is no IP address; names belong into the `url`") from None
+
+
 class Target(Config):
     """A server to load."""
 
     url: str
     """Base URL with or without /v1, or the full endpoint; `unix:///path/to.sock` for a Unix socket."""
+    addresses: Annotated[tuple[Annotated[str, AfterValidator(_address)], ...], BeforeValidator(parse_list)] = ()
+    """IP addresses to connect to, in this order, instead of those that the URL's host resolves to."""
     api: str = "openai_chat"
     """The wire format."""
     model: str = ""
@@ -98,6 +125,9 @@ class Target(Config):
     """How an https target is verified."""
     connections: Annotated[int, Field(gt=0)] = 16384
     """Most connections open at a time; requests beyond it wait, and the wait shows in the lag."""
+    ceiling: Ceiling | None = None
+    """What the target is never given more of, by all runs together, e.g. {rate: 10/s, concurrency: 50}. A run that
+    would ask for more is refused; a closed loop waits, and an arrival that finds no room is withheld and counted."""
     max_response: Size = 64 * 2**20
     """Largest answer accepted."""
     tokenizer: str | None = None
@@ -109,6 +139,16 @@ class Target(Config):
     """Keep answers in the written requests."""
     metrics: ServerMetrics = ServerMetrics()
     """The target's own metrics, read while runs go on and compared with what swelld measured."""
+    price: Price | None = None
+    """What its tokens cost: adds the cost to results and metrics."""
+    budget: Budget | None = None
+    """What all scenarios together may use of it in an hour or a day."""
+
+    @model_validator(mode="after")
+    def _priced(self) -> "Target":
+        if self.budget is not None and self.budget.cost and self.price is None:
+            raise FieldError((("budget", "cost"), "needs the prices of tokens; give the target a `price`"))
+        return self
 
     @field_validator("url")
     @classmethod

@@ -8,7 +8,7 @@ import numpy as np
 from swelld.clock import now
 from swelld.distribution import Distribution, Floats
 from swelld.engine.calibrator import calibration_stage
-from swelld.engine.launch import Crew
+from swelld.engine.crew import Crew
 from swelld.engine.plan import BEFORE, Broken, Calibration, Died, Pulse, RunStage, StageDone
 from swelld.hub.figures import statistics
 from swelld.result import Statistics

@@ -1,21 +1,31 @@
 """One stage under way: what its shards have said so far, and what that comes to."""
 
-from collections import Counter, defaultdict
+import math
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
 from swelld.clock import now
 from swelld.columns import columns
-from swelld.engine.plan import Pulse, RunStage
+from swelld.distribution import Distribution
+from swelld.engine.plan import Change, Pulse, RunStage, Throttle
 from swelld.engine.system import throttled_seconds
 from swelld.hub.phases import Phasing
 from swelld.hub.spec import Batch, Spec
 from swelld.hub.tally import Tally, Window
 from swelld.hub.validity import Watch
+from swelld.load.arrivals import Curve
 from swelld.load.stage import ClosedStage, OpenStage
 from swelld.measurement import Measurement
-from swelld.result import StageResult, Statistics
+from swelld.result import LevelChange, Phases, StageResult, Statistics
+
+StageDistributions = tuple[str, str, dict[str, Distribution]]
+"""Label of the stage, name of the target, and the distributions by the names that their statistics have in a result."""
+NAMES: Final = {"gaps": "itl"}
+MOST_CHANGES: Final = 1000
+"""Changes of a level that its result tells of, the latest."""
 
 
 class Level:
@@ -24,6 +34,13 @@ class Level:
     def __init__(self, spec: Spec, number: int, stage: ClosedStage | OpenStage, start: float) -> None:
         self.number = number
         self.stage = stage
+        """As it is by now: at its present level, less what a throttle holds back."""
+        self._planned = stage
+        self._level = stage
+        self._curve = Curve(stage) if isinstance(stage, OpenStage) else None
+        self._changes: deque[LevelChange] = deque(maxlen=MOST_CHANGES)
+        self._factor = 1.0
+        self._withheld: list[Counter[str]] = [Counter() for _ in spec.plan.names]
         self.watch = Watch()
         self.saturated = False
         """Whether the latest window was."""
@@ -56,14 +73,53 @@ class Level:
 
     def order(self) -> RunStage:
         """What every shard is told."""
-        return RunStage(self.number, self.stage, self._start)
+        return RunStage(self.number, self._planned, self._start)
+
+    def check(self, rate: float | None, users: int | None, shards: int) -> None:
+        """ValueError says why it cannot go on at another level."""
+        _check_change(self._planned, rate, users, shards)
+
+    def change(self, at: float, rate: float | None, users: int | None) -> Change:
+        """Go on at another level from `at` on."""
+        at = max(0.0, at - self._start)
+        turn = None
+        if self._curve is not None and rate is not None:
+            turn = self._curve.turn_at(at, rate)
+            self._curve.turn(turn)
+        self._level = self.changed(rate, users)
+        self._changes.append(LevelChange(at, rate, users))
+        self._phasing.give_up("the load was changed while the stage went on")
+        self._show()
+        return Change(turn, users)
+
+    def changed(self, rate: float | None, users: int | None) -> ClosedStage | OpenStage:
+        """The stage as it would be at another level."""
+        if isinstance(self._level, OpenStage) and rate is not None:
+            return msgspec.structs.replace(self._level, rate=rate, rate_end=None)
+        if isinstance(self._level, ClosedStage) and users is not None:
+            return msgspec.structs.replace(self._level, users=users, ramp_up=0.0)
+        return self._level
+
+    def throttle(self, throttle: Throttle) -> None:
+        """Only a part of the load is let through from now on."""
+        if throttle.factor < 1.0:
+            self._phasing.give_up(f"the load was throttled ({throttle.reason})")
+        self._factor = throttle.factor
+        self._show()
+
+    def _show(self) -> None:
+        level, factor = self._level, self._factor
+        if isinstance(level, ClosedStage):
+            self.stage = msgspec.structs.replace(level, users=math.ceil(level.users * factor - 1e-9))
+        else:
+            end = None if level.rate_end is None else level.rate_end * factor
+            self.stage = msgspec.structs.replace(level, rate=level.rate * factor, rate_end=end)
 
     def take(self, pulse: Pulse) -> Iterator[tuple[int, Batch]]:
         """One pulse of one shard: into the tallies, and out again as batches by target."""
         self.saturated = self.watch.pulse(pulse, now(), throttled_seconds())
         self._in_flight[pulse.shard] = sum(pulse.in_flight)
-        self._begun[pulse.shard] = pulse.begun
-        self._reported[pulse.shard] += len(pulse.measurements)
+        self._count(pulse)
         groups: dict[tuple[int, bool], list[Measurement]] = defaultdict(list)
         for m in pulse.measurements:
             groups[m.target, m.warmup].append(m)
@@ -73,6 +129,15 @@ class Level:
                 self._tallies[target].add(measurements, found)
             yield target, Batch(measurements, found, warmup, valid=not self.saturated)
         self._phasing.take(now(), self.in_flight, pulse.measurements)
+
+    def _count(self, pulse: Pulse) -> None:
+        if pulse.stage == self.number:  # not so in the first moments: it may still speak of the stage before
+            self._begun[pulse.shard] = pulse.begun
+            self._reported[pulse.shard] += len(pulse.measurements) + pulse.lost
+        for reason, counts in pulse.withheld.items():
+            self._reported[pulse.shard] += sum(counts)
+            for target, count in enumerate(counts):
+                self._withheld[target][reason] += count
 
     def cut(self) -> None:
         """Nothing that comes after this moment belongs to the window."""
@@ -90,14 +155,24 @@ class Level:
         """What is left for a shard that takes over from a dead one."""
         begun = self._begun.get(shard) or [0] * len(self._tallies)
         self._reported[shard] = sum(begun)  # from here on it counts for its predecessor, too
-        return RunStage(self.number, self.stage, self._start, tuple(begun))
+        users = self._level.users if isinstance(self._level, ClosedStage) and self._changes else None
+        turns = self._curve.turns if self._curve is not None else ()
+        return RunStage(self.number, self._planned, self._start, tuple(begun), turns, users)
 
     def active_users(self) -> int | None:
-        """Users started so far; None in an open loop."""
-        if not isinstance(self.stage, ClosedStage):
+        """Users at it by now; None in an open loop."""
+        level, planned = self._level, self._planned
+        if not isinstance(level, ClosedStage) or not isinstance(planned, ClosedStage):
             return None
-        way = (now() - self._start) / self.stage.ramp_up if self.stage.ramp_up else 1.0
-        return int(self.stage.users * min(1.0, max(0.0, way))) * self._copies
+        way = (now() - self._start) / level.ramp_up if level.ramp_up else 1.0
+        begun = int(level.users * min(1.0, max(0.0, way)))
+        return min(begun, math.ceil(level.users * self._factor - 1e-9)) * self._copies
+
+    def offered_rate(self) -> float | None:
+        """Requests per second that are due by now, of all lanes; None in a closed loop."""
+        if self._curve is None:
+            return None
+        return self._curve.rate(now() - self._start) * self._factor * self._copies
 
     def fraction(self) -> float:
         """How much of it is over, by time or by requests, whichever is further."""
@@ -105,18 +180,36 @@ class Level:
         if self.stage.duration:
             inside = (now() - self._start) / (self.stage.warmup_seconds + self.stage.duration)
         if self.stage.requests:
-            inside = max(inside, self.done / (self.stage.requests * self._copies))
+            withheld = sum(counts.total() for counts in self._withheld)
+            inside = max(inside, (self.done + withheld) / (self.stage.requests * self._copies))
         return min(1.0, max(0.0, inside))
 
     def results(self, measurement_error: Statistics | None) -> Iterator[StageResult]:
-        """The figures of every target."""
+        """The figures of every target, once the stage is over."""
         for target in range(len(self._tallies)):
-            yield self._result(target, measurement_error)
+            yield self._result(target, *self._phasing.outcome(target), measurement_error)
 
-    def _result(self, target: int, measurement_error: Statistics | None) -> StageResult:
-        plan, stage = self._spec.plan, self.stage
-        tally, phases = self._phasing.outcome(target)
-        seconds = tally.window.seconds()
+    def so_far(self, measurement_error: Statistics | None) -> Iterator[StageResult]:
+        """The figures of every target as they are by now; its phases are not known yet."""
+        for target, tally in enumerate(self._tallies):
+            yield self._result(target, tally, None, measurement_error, until=now())
+
+    def distributions(self, *, over: bool) -> Iterator[StageDistributions]:
+        """What those figures are taken from: that of `results` if it is over, else that of `so_far`."""
+        for target, name in enumerate(self._spec.plan.names):
+            tally = self._phasing.outcome(target)[0] if over else self._tallies[target]
+            yield self.stage.label, name, {NAMES.get(key, key): value for key, value in tally.distributions.items()}
+
+    def _result(
+        self,
+        target: int,
+        tally: Tally,
+        phases: Phases | None,
+        measurement_error: Statistics | None,
+        until: float | None = None,
+    ) -> StageResult:
+        plan, stage = self._spec.plan, self._planned
+        seconds = tally.window.seconds(until)
         scheduled = isinstance(stage, OpenStage) and seconds > 0
         validity = self.watch.verdict(
             tally.distributions["lag"],
@@ -127,4 +220,25 @@ class Level:
         validity = msgspec.structs.replace(validity, measurement_error=measurement_error)
         names = (plan.names[target], plan.targets[target].model)
         users = stage.users * self._copies if isinstance(stage, ClosedStage) else None
-        return tally.result(stage, names, self._spec.share, validity, phases, users)
+        checks = plan.checks.names() if plan.checks else ()
+        price = plan.targets[target].price
+        result = tally.result(stage, names, self._spec.share, validity, phases, users, checks, price, until)
+        withheld = dict(self._withheld[target])
+        return msgspec.structs.replace(result, changes=list(self._changes), withheld=withheld)
+
+
+def _check_change(stage: ClosedStage | OpenStage, rate: float | None, users: int | None, shards: int) -> None:
+    if (rate is None) == (users is None):
+        raise ValueError("give either a rate or a concurrency to change to")
+    if isinstance(stage, OpenStage):
+        if rate is None:
+            raise ValueError(f"the stage {stage.label} is an open loop: change its rate, it has no concurrency")
+        if not 0 < rate < math.inf:
+            raise ValueError(f"{rate:g}/s is no rate to go on with: a rate is above 0; pause the run to send nothing")
+    else:
+        if users is None:
+            raise ValueError(f"the stage {stage.label} is a closed loop: change its concurrency, it has no rate")
+        least = 1 if stage.requests is None else min(shards, stage.users)
+        if users < least:
+            why = "; pause the run to send nothing" if least == 1 else f": {least} load processes share its requests"
+            raise ValueError(f"{users} users cannot go on with the stage {stage.label}: at least {least}{why}")

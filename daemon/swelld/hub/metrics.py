@@ -3,11 +3,12 @@
 from collections import defaultdict
 from collections.abc import Callable
 
-import numpy as np
-
 from swelld.clock import now
 from swelld.distribution import Floats
 from swelld.engine.plan import Pulse
+from swelld.engine.valve import CEILING
+from swelld.hub.budget import cost
+from swelld.hub.instrument import Instrument
 from swelld.hub.spec import Batch, Spec
 from swelld.load.stage import ClosedStage, OpenStage, Stage
 from swelld_exporters import names
@@ -17,22 +18,29 @@ from swelld_exporters.prometheus.runs import show_state
 
 OBJECTIVE = "goodput"
 """The `slo` label of a scenario's objective."""
+REASONS = ("budget", "yield", "paused", CEILING)
+"""Why arrivals are withheld."""
 
 
 class MetricsListener:
     """One run's way into the registry; `state` says what the run is doing."""
 
     def __init__(
-        self, registry: Registry, requests: RequestMetrics, state: Callable[[], str] = lambda: "running"
+        self,
+        registry: Registry,
+        requests: RequestMetrics,
+        state: Callable[[], str] = lambda: "running",
+        instrument: Instrument | None = None,
     ) -> None:
+        """Listeners of runs that share load processes are given the same `instrument`."""
         self._registry = registry
         self._requests = requests
         self._state = state
+        self._instrument = instrument or Instrument(registry)
         self._measured = False
         self._stage: Stage | None = None
         self._in_flight: dict[int, dict[int, int]] = defaultdict(dict)
         self._connections: dict[int, dict[int, int]] = defaultdict(dict)
-        self._cpu: dict[int, float] = {}
         self._saturated: dict[int, bool] = {}
         self._began = 0.0
 
@@ -44,6 +52,9 @@ class MetricsListener:
             self._requests.declare(self._labels(spec, stage, target), objective)
             limit = self._registry.gauge(names.CONNECTIONS_LIMIT).labels(spec.scenario, name)
             limit.set(spec.plan.targets[target].connections)
+            self._declare_rare(spec, stage, target)
+            for reason in REASONS:
+                self._registry.counter(names.REQUESTS_WITHHELD).labels(spec.scenario, name, reason)
             if _warms_up(stage):
                 self._requests.declare(self._labels(spec, stage, target, warmup=True))
 
@@ -66,6 +77,14 @@ class MetricsListener:
         self._measured = self._measured or not found.warmup
         labels = self._labels(spec, stage, target, warmup=found.warmup)
         self._requests.observe(labels, found.columns, valid=found.valid)
+        if spec.plan.checks:
+            self._registry.counter(names.RESPONSE_CHECKS).labels(*labels).inc(found.columns.checked)
+            for check, count in found.columns.failed_checks.items():
+                self._registry.counter(names.RESPONSE_CHECK_FAILURES).labels(*labels, check).inc(count)
+        price = spec.plan.targets[target].price
+        if price is not None:
+            amount = cost(found.columns, price)
+            self._registry.counter(names.COST).labels(*labels[:3], price.currency).inc(amount)
 
     def pulse(self, spec: Spec, stage: Stage, pulse: Pulse, *, saturated: bool) -> None:
         for target, name in enumerate(spec.plan.names):
@@ -76,10 +95,22 @@ class MetricsListener:
             connections.set(sum(self._connections[target].values()))
         self._load(spec, stage)
         show_state(self._registry, spec.scenario, self._doing(stage))
-        self._instrument(spec, pulse, saturated=saturated)
+        self._tell_of_process(spec, pulse, saturated=saturated)
+        self._withhold(spec, pulse)
 
     def measurement_errors(self, spec: Spec, errors: Floats) -> None:
         self._registry.histogram(names.MEASUREMENT_ERROR).labels(spec.scenario).update(errors)
+
+    def _declare_rare(self, spec: Spec, stage: Stage, target: int) -> None:
+        """Series that only some scenarios have."""
+        price = spec.plan.targets[target].price
+        if price is not None:
+            self._registry.counter(names.COST).labels(*self._labels(spec, stage, target)[:3], price.currency)
+        for warmup in (False, True) if _warms_up(stage) else (False,):
+            labels = self._labels(spec, stage, target, warmup=warmup)
+            for check in spec.plan.checks.names() if spec.plan.checks else ():
+                self._registry.counter(names.RESPONSE_CHECKS).labels(*labels)
+                self._registry.counter(names.RESPONSE_CHECK_FAILURES).labels(*labels, check)
 
     def _nothing_goes_on(self, spec: Spec) -> None:
         """The gauges of the stage that is over: what they said last is true no longer."""
@@ -115,14 +146,16 @@ class MetricsListener:
                     rate = _rate_now(stage, now() - self._began) * weight / sum(lane.weights)
                     self._requests.offered(self._labels(spec, stage, target), rate)
 
-    def _instrument(self, spec: Spec, pulse: Pulse, *, saturated: bool) -> None:
-        shard = str(pulse.shard)
-        self._registry.histogram(names.EVENT_LOOP_LAG).labels(shard).update(np.asarray(pulse.loop_lag))
-        spent = pulse.cpu_seconds - self._cpu.get(pulse.shard, 0.0)
-        self._cpu[pulse.shard] = pulse.cpu_seconds
-        self._registry.counter(names.SHARD_CPU).labels(shard).inc(max(0.0, spent))
+    def _tell_of_process(self, spec: Spec, pulse: Pulse, *, saturated: bool) -> None:
+        self._instrument.take(pulse)
         self._saturated[pulse.shard] = saturated
         self._registry.gauge(names.CLIENT_SATURATED).labels(spec.scenario).set(any(self._saturated.values()))
+
+    def _withhold(self, spec: Spec, pulse: Pulse) -> None:
+        for reason, counts in pulse.withheld.items():
+            for target, count in enumerate(counts):
+                where = (spec.scenario, spec.plan.names[target], reason)
+                self._registry.counter(names.REQUESTS_WITHHELD).labels(*where).inc(count)
 
     @staticmethod
     def _labels(spec: Spec, stage: Stage, target: int, *, warmup: bool = False) -> RequestLabels:

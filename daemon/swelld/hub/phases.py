@@ -57,6 +57,10 @@ class Phasing:
         if self._slices is not None:
             self._slices.add(measurements)
 
+    def give_up(self, why: str) -> None:
+        """The load was changed from outside: there is no steady part to be found."""
+        self._steady.give_up(why)
+
     def outcome(self, target: int) -> tuple[Tally, Phases]:
         """What the figures of a target are made of, and what was found, once the stage is over."""
         found = self._found()

@@ -11,10 +11,12 @@ import swelld
 from swelld.analysis.verdict import verdict
 from swelld.clock import WallClock, now
 from swelld.distribution import Floats
-from swelld.engine.launch import Crew
-from swelld.engine.plan import Broken, Died, Opened, Pulse, Report, StageDone, Stop
+from swelld.engine.crew import Crew
+from swelld.engine.plan import Broken, Died, Opened, Pulse, Report, StageDone, Stop, Throttle
 from swelld.hub.calibration import ErrorWatch
-from swelld.hub.level import Level
+from swelld.hub.ceiling import Ceilings
+from swelld.hub.level import Level, StageDistributions
+from swelld.hub.opening import opened
 from swelld.hub.pace import Pace
 from swelld.hub.spec import Listener, RunFailed, Spec, Witness
 from swelld.load.stage import ClosedStage, OpenStage, Stage
@@ -22,14 +24,13 @@ from swelld.result import Progress, Result, RunInfo, StageResult
 
 log = logging.getLogger(__name__)
 
-OPEN_SECONDS = 60.0
-"""How long shards may take to read prompts and look up targets."""
 LEAD_SECONDS = 0.05
 """Between the order to run a stage and its start: all shards have it by then."""
 
 MOST_DEATHS = 3
 """Load processes that may die in one stage before the run is given up."""
 
+Ending = Literal["completed", "failed", "cancelled", "interrupted"]
 State = Literal["pending", "running", "draining", "completed", "failed", "cancelled"]
 OVER: Final = ("completed", "failed", "cancelled")
 
@@ -38,8 +39,17 @@ class Run:
     """Lives once: `execute` it, look at `progress`, `stop` it."""
 
     def __init__(
-        self, spec: Spec, crew: Crew, listeners: Sequence[Listener] = (), witnesses: Sequence[Witness] = ()
+        self,
+        spec: Spec,
+        crew: Crew,
+        listeners: Sequence[Listener] = (),
+        witnesses: Sequence[Witness] = (),
+        ceilings: Ceilings | None = None,
+        *,
+        apart: bool = False,
     ) -> None:
+        """`ceilings` has admitted the run, and is asked again when it is changed; `apart`: `crew` has processes of its
+        own."""
         self.spec = spec
         self.state: State = "pending"
         self._crew = crew
@@ -50,48 +60,107 @@ class Run:
         self._level: Level | None = None
         self._stages: Sequence[Stage] = ()
         self._finished: list[StageResult] = []
+        self._distributions: list[StageDistributions] = []
+        self._heard = now()
         self._pace = Pace()
         self._errors = ErrorWatch(spec.plan.calibration, self._tell_errors)
-        self._stopped = False
+        self._ceilings = ceilings
+        self._apart = apart
+        self._factors: dict[str, float] = {}
+        self._throttle = Throttle(1.0, "")
+        self._absent: set[int] = set()
+        """Shards that died and are not ready again."""
+        self._stopping = asyncio.Event()
         self._done_before = 0
 
     async def execute(self) -> Result:
         """From pending to a result, whatever happens on the way; RunFailed if there is nothing to report."""
         try:
-            await self._crew.open()
-            async with asyncio.timeout(OPEN_SECONDS):
-                distinct = await self._opened()
+            ended: Literal["completed", "cancelled", "failed"] = await self._carry_out()
+        except (RunFailed, ValueError, OSError) as error:
+            if not self._finished:
+                raise RunFailed(str(error)) from None
+            log.error("run %s failed: %s", self.spec.id, error)
+            ended = "failed"
+        finally:
+            await self._crew.aclose()
+            await self._dismiss_witnesses()
+            self.state = "failed"  # unless it gets to the next line
+        self.state = ended
+        return reduce(
+            lambda result, witness: witness.complete(result), self._witnesses, self._result(self._finished, ended)
+        )
+
+    async def _carry_out(self) -> Literal["completed", "cancelled"]:
+        await self._crew.open()
+        distinct = await opened(self._crew, self._stopping)
+        if not self._stopping.is_set():
+            self._crew.order(self._throttle)
             self._stages = self.spec.stages(distinct)
             self.state = "running"
             await self._errors.before(self._crew)
             await asyncio.gather(*(witness.begin() for witness in self._witnesses))
-            for number, stage in enumerate(self._stages):
-                if not self._stopped:
-                    await self._run_stage(number, stage)
-            ended: State = "cancelled" if self._stopped else "completed"
-        except TimeoutError:
-            raise RunFailed(f"the load processes were not ready within {OPEN_SECONDS:g} s") from None
-        except (RunFailed, ValueError) as error:
-            ended = "failed"
-            if not self._finished:
-                self.state = ended
-                raise RunFailed(str(error)) from None
-            log.error("run %s failed: %s", self.spec.id, error)
-        finally:
-            await self._crew.aclose()
-            await asyncio.gather(*(witness.end() for witness in self._witnesses))
-        self.state = ended
-        return reduce(lambda result, witness: witness.complete(result), self._witnesses, self._result())
+        for number, stage in enumerate(self._stages):
+            if not self._stopping.is_set():
+                await self._run_stage(number, stage)
+        return "cancelled" if self._stopping.is_set() else "completed"
+
+    async def _dismiss_witnesses(self) -> None:
+        """What one of them cannot say is no reason to lose what the run has found."""
+        for error in await asyncio.gather(*(witness.end() for witness in self._witnesses), return_exceptions=True):
+            if error is not None:
+                log.error("run %s: a witness has failed: %s", self.spec.id, error, exc_info=error)
 
     def stop(self, *, force: bool = False) -> None:
         """Start nothing new and drain; with `force` cancel what is under way."""
         if self.state in OVER:
             return
-        self._stopped = True
+        self._stopping.set()
         self.state = "draining"
         if self._level is not None:
             self._level.cut()
         self._crew.order(Stop(force))
+
+    def change(self, rate: float | None = None, concurrency: int | None = None) -> None:
+        """Go on with the present stage at another level: an open loop at a constant rate, a closed one with so many
+        users. ValueError says why that cannot be: another kind of load, no stage under way, a target's ceiling."""
+        level = self._level
+        if level is None or self._stopping.is_set():
+            raise ValueError(f"no stage of the run {self.spec.id} is under way: there is nothing to change")
+        level.check(rate, concurrency, self._crew.size)
+        if self._ceilings is not None:
+            stages = [*self._stages]
+            stages[level.number] = level.changed(rate, concurrency)
+            self._ceilings.admit(self.spec, stages, apart=self._apart)
+        self._crew.order(level.change(now() + LEAD_SECONDS, rate, concurrency))
+        log.info("run %s goes on at %s", self.spec.id, f"{rate:g}/s" if rate is not None else f"{concurrency} users")
+
+    def throttle(self, reason: str, factor: float) -> None:
+        """Let only a part of the load through from now on: 1 all of it, 0 nothing. Of several reasons the smallest
+        factor holds. `reason` is a label: budget, yield, paused."""
+        if not 0.0 <= factor <= 1.0:
+            raise ValueError(f"{factor} is no part of a load: it is from 0 to 1")
+        self._factors[reason] = factor
+        least = min(self._factors, key=lambda reason: self._factors[reason])
+        throttle = Throttle(self._factors[least], least if self._factors[least] < 1.0 else "")
+        if throttle != self._throttle:
+            self._throttle = throttle
+            self._crew.order(throttle)
+            if self._level is not None:
+                self._level.throttle(throttle)
+
+    def so_far(self) -> Result:
+        """What there would be of it if it ended this moment."""
+        present = self._level.so_far(self._errors.statistics()) if self._level else ()
+        return self._result([*self._finished, *present], "interrupted")
+
+    def distributions(self) -> list[StageDistributions]:
+        """What the figures of the result, or those of now, are taken from; still being added to."""
+        return [*self._distributions, *(self._level.distributions(over=False) if self._level else ())]
+
+    def silence(self) -> float:
+        """Seconds since a shard has said anything, where one should have; 0 where none is expected to."""
+        return now() - self._heard if self._level is not None else 0.0
 
     def progress(self) -> Progress:
         """How things stand now."""
@@ -118,57 +187,55 @@ class Run:
             e2e_p90=self._pace.e2e_p90(),
             ttft_p50=self._pace.ttft_p50(),
             active_users=level.active_users() if level else None,
+            offered_rate=level.offered_rate() if level else None,
+            throttle=self._throttle.factor,
+            throttled_by=self._throttle.reason or None,
             warning=level.watch.warning if level else None,
         )
-
-    async def _opened(self) -> int | None:
-        distinct = None
-        for _ in range(self._crew.size):
-            report = await self._crew.reports.get()
-            while isinstance(report, Pulse):
-                report = await self._crew.reports.get()
-            if isinstance(report, Broken):
-                raise RunFailed(report.error)
-            if isinstance(report, Died):
-                raise RunFailed(f"a load process died before it was ready ({report.how}): see its message above")
-            assert isinstance(report, Opened)
-            distinct = report.distinct_prompts
-        return distinct
 
     async def _run_stage(self, number: int, stage: Stage) -> None:
         assert isinstance(stage, (ClosedStage, OpenStage))
         level = self._level = Level(self.spec, number, stage, now() + LEAD_SECONDS)
+        self._heard = now()
+        level.throttle(self._throttle)
         self._errors.stage_begins()
         for listener in self._listeners:
-            listener.stage_begins(self.spec, stage)
-        self._crew.order(level.order())
+            listener.stage_begins(self.spec, level.stage)
         busy = set(range(self._crew.size))
+        for shard in busy - self._absent:
+            self._crew.order(level.order(), shard)
         try:
             while busy:
                 report = await self._crew.reports.get()
+                self._heard = now()
                 if isinstance(report, StageDone) and report.number == number:
                     busy.discard(report.shard)
                 else:
-                    await self._hear(level, report)
-        except RunFailed:
+                    await self._hear(level, report, busy)
+        except (RunFailed, OSError):
             level.cut()
             raise
         finally:
             self._finished += level.results(self._errors.statistics())
+            self._distributions += level.distributions(over=True)
             self._done_before += level.done
             self._level = None
 
-    async def _hear(self, level: Level, report: Report) -> None:
+    async def _hear(self, level: Level, report: Report, busy: set[int]) -> None:
         """Anything a shard says but that it is done; RunFailed if it cannot go on."""
         if isinstance(report, Pulse):
             self._take(level, report)
         elif isinstance(report, Broken):
             raise RunFailed(report.error)
         elif isinstance(report, Died):
+            self._absent.add(report.shard)
             await self._replace(level, report)
         elif isinstance(report, Opened):
-            self._crew.order(level.rest(report.shard), report.shard)
-            if self._stopped:
+            self._absent.discard(report.shard)
+            self._crew.order(self._throttle, report.shard)
+            if report.shard in busy:  # its predecessor may have been done with the stage
+                self._crew.order(level.rest(report.shard), report.shard)
+            if self._stopping.is_set():
                 self._crew.order(Stop(force=False), report.shard)
 
     async def _replace(self, level: Level, died: Died) -> None:
@@ -206,14 +273,13 @@ class Run:
         level = self._level
         return (level.number + level.fraction()) / len(self._stages) if level else 0.0
 
-    def _result(self) -> Result:
+    def _result(self, stages: list[StageResult], state: Ending) -> Result:
         started, finished = self._wall.at(self._started), self._wall.at(now())
-        assert self.state in ("completed", "failed", "cancelled")
         return Result(
             run=RunInfo(
                 id=self.spec.id,
                 scenario=self.spec.scenario,
-                state=self.state,
+                state=state,
                 started=_iso(started),
                 finished=_iso(finished),
                 duration_seconds=finished - started,
@@ -221,8 +287,8 @@ class Run:
                 seed=self.spec.plan.seed,
                 config=dict(self.spec.config),
             ),
-            stages=self._finished,
-            verdict=verdict(self._finished),
+            stages=stages,
+            verdict=verdict(stages),
         )
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -16,6 +17,7 @@ from swelld.load.stage import Stage
 from swelld.measurement import Outcome
 from swelld.result import Result, ServerResult
 from swelld_exporters.prometheus.registry import Registry
+from swelld_exporters.server_metrics.engines import Quantity
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +25,15 @@ BEGIN_SECONDS: Final = 1.0
 """How long the load waits for the first look."""
 FIRST_SECONDS: Final = 1.0
 """From then to the next look, where the interval is longer: a short run has levels too."""
+OFTEN_SECONDS: Final = 1.0
+"""Between two looks where somebody waits to be told, whatever the interval."""
 SETTLE_SECONDS: Final = 0.25
 SETTLE_LOOKS: Final = 4
 """How often, and after what pauses, the server is given time to count what it has answered."""
+
+
+Tell = Callable[[int, Mapping[Quantity, float] | None], None]
+"""Told the number of a target and the levels of its latest look, None if it failed."""
 
 
 class Company:
@@ -74,11 +82,12 @@ class _Totals:
 class _Server:
     """One target under watch."""
 
-    def __init__(self, spec: Spec, number: int, registry: Registry | None) -> None:
+    def __init__(self, spec: Spec, number: int, registry: Registry | None, tell: Tell | None) -> None:
         target = spec.plan.targets[number]
         self.sighting = Sighting(spec.scenario, spec.plan.names[number], target, scraper(target), registry)
         self.place = str(self.sighting.place)
-        self.interval = target.metrics.interval
+        self.interval = min(target.metrics.interval, OFTEN_SECONDS) if tell else target.metrics.interval
+        self._tell = partial(tell, number) if tell else None
         self.alone = True
         self.totals = _Totals()
 
@@ -89,7 +98,9 @@ class _Server:
             try:
                 await asyncio.wait_for(over.wait(), pause)
             except TimeoutError:
-                await self.sighting.look()
+                levels = await self.sighting.look()
+                if self._tell:
+                    self._tell(levels)
                 pause = self.interval
             else:
                 return
@@ -111,12 +122,21 @@ class _Server:
 
 
 class Servers:
-    """All targets of a run that may have metrics; it listens to the run and is its witness."""
+    """All targets of a run that may have metrics; it listens to the run and is its witness.
 
-    def __init__(self, spec: Spec, registry: Registry | None = None, company: Company | None = None) -> None:
+    `tell` is told every look, which are a second apart at most then.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        registry: Registry | None = None,
+        company: Company | None = None,
+        tell: Tell | None = None,
+    ) -> None:
         self._company = company or Company()
         self._servers = {
-            number: _Server(spec, number, registry)
+            number: _Server(spec, number, registry, tell)
             for number, target in enumerate(spec.plan.targets)
             if target.metrics.url != "off"
         }
@@ -173,6 +193,8 @@ class Servers:
         """The calibration has a server of its own."""
 
 
-def watched(spec: Spec, registry: Registry | None = None, company: Company | None = None) -> Sequence[Servers]:
+def watched(
+    spec: Spec, registry: Registry | None = None, company: Company | None = None, tell: Tell | None = None
+) -> Sequence[Servers]:
     """The witness of a run, or none where every target says `metrics: off`."""
-    return [Servers(spec, registry, company)] if any(t.metrics.url != "off" for t in spec.plan.targets) else []
+    return [Servers(spec, registry, company, tell)] if any(t.metrics.url != "off" for t in spec.plan.targets) else []

@@ -118,20 +118,21 @@ class Sighting:
         """The first look was not over when the load began."""
         self._late = True
 
-    async def look(self) -> None:
-        """One look while the load goes on."""
+    async def look(self) -> Mapping[Quantity, float] | None:
+        """One look while the load goes on; None if it failed."""
         values = await self._read()
         if values is None:
             self._failed += self.possible
-            return
+            return None
         if self._engine is None:
-            return
+            return {}
         self._looks += 1
         for quantity in LEVELS:
             if quantity in values:
                 self._levels[quantity].take(values[quantity])
-        levels = {quantity: value for quantity, value in values.items() if quantity in LEVELS}
+        levels: dict[Quantity, float] = {quantity: value for quantity, value in values.items() if quantity in LEVELS}
         self._timeline.take(now() - self._began, self._growth.total | levels)
+        return levels
 
     async def last_look(self) -> bool:
         """After the last request; the latest one counts. False if it failed."""

@@ -87,6 +87,11 @@ class Steady:
         self._good = start
         self._before = (0, 0, 0)
         self._over = False
+        self._given_up: str | None = None
+
+    def give_up(self, why: str) -> None:
+        """Somebody changed the load: the stage is not one level any more."""
+        self._given_up, self.falling = why, False
 
     def look(
         self, moment: float, *, in_flight: int, answered: int, dropped: int, measured: int, until: float = math.inf
@@ -94,6 +99,8 @@ class Steady:
         """How the stage stands: requests open; since its start answered or failed, and dropped; how many of both were
         measured ones; and when its window ends, if that is known."""
         self.until = min(self.until, until)
+        if self._given_up is not None:
+            return
         if moment > self.until:
             self.falling, self._over = False, True
             return
@@ -107,6 +114,8 @@ class Steady:
 
     def found(self, window_start: float = -math.inf) -> Found:
         """The phases as they look by now; steady is never before `window_start`."""
+        if self._given_up is not None:
+            return Found(note=self._given_up)
         if isinstance(self._stage, OpenStage) and self._stage.rate_end is not None:
             return Found(note="the rate changes all the time")
         seen = min(self.until, self._last)

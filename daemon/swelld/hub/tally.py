@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,9 @@ from swelld.hub.figures import statistics
 from swelld.load.stage import Stage
 from swelld.measurement import ErrorType, Measurement, Outcome
 from swelld.result import (
+    ChecksFound,
     Corrected,
+    Cost,
     ErrorCount,
     Goodput,
     ObjectiveShare,
@@ -21,6 +24,7 @@ from swelld.result import (
     Tokens,
     Validity,
 )
+from swelld.spending import Price
 
 DISTRIBUTIONS = (
     "ttfb", "ttft", "ttfo", "corrected_ttft", "gaps", "tpot", "e2e", "corrected_e2e",
@@ -61,10 +65,12 @@ class Window:
             return np.inf
         return self.start + self._duration
 
-    def seconds(self) -> float:
-        """Its length, once the stage is over."""
+    def seconds(self, until: float | None = None) -> float:
+        """Its length, once the stage is over; or as far as a moment before that."""
         if self.start is None:
             return 0.0
+        if until is not None:
+            return max(0.0, min(self.end, until) - self.start)
         end = self.end
         if self._last_end is not None and (end == np.inf or (self._by_count and self._cut is None)):
             end = min(end, self._last_end)
@@ -87,6 +93,8 @@ class Tally:
         self.cached: int | None = None
         self.reasoning: int | None = None
         self.mismatches = 0
+        self.checked = 0
+        self.failed_checks: Counter[str] = Counter()
         self.met: Counter[str] = Counter()
         self.good = 0
         self.inside = Inside()
@@ -112,6 +120,8 @@ class Tally:
         if columns.has_reasoning:
             self.reasoning = (self.reasoning or 0) + columns.reasoning_tokens
         self.mismatches += columns.mismatches
+        self.checked += columns.checked
+        self.failed_checks.update(columns.failed_checks)
         self.met.update(columns.slo_met)
         self.good += columns.slo_good
 
@@ -129,6 +139,8 @@ class Tally:
         if other.reasoning is not None:
             self.reasoning = (self.reasoning or 0) + other.reasoning
         self.mismatches += other.mismatches
+        self.checked += other.checked
+        self.failed_checks.update(other.failed_checks)
         self.met.update(other.met)
         self.good += other.good
 
@@ -145,12 +157,16 @@ class Tally:
         validity: Validity,
         phases: Phases | None = None,
         users: int | None = None,
+        checks: Sequence[str] = (),
+        price: Price | None = None,
+        until: float | None = None,
     ) -> StageResult:
-        """The figures; `names` are the target's and the model's, `share` is what the objective asks for."""
-        seconds = self.window.seconds()
+        """The figures, `until` a moment if the stage is not over; `names` are the target's and the model's, `share` is
+        what the objective asks for, `checks` are those that the scenario has."""
+        seconds = self.window.seconds(until)
         inside = self.inside
         per_second = (lambda amount: amount / seconds) if seconds > 0 else (lambda amount: None)
-        figures = {name: statistics(d, self._percentiles) for name, d in self.distributions.items()}
+        figures: dict[str, Any] = {name: statistics(d, self._percentiles) for name, d in self.distributions.items()}
         gaps, ttft, e2e = figures.pop("gaps"), figures.pop("corrected_ttft"), figures.pop("corrected_e2e")
         return StageResult(
             stage=stage.label,
@@ -171,8 +187,29 @@ class Tally:
             validity=validity,
             phases=phases or Phases(),
             users=users,
+            checks=self._checks(checks),
+            cost=self._cost(price),
             **figures,
         )
+
+    def _cost(self, price: Price | None) -> Cost | None:
+        """Of the good answers; None without a price, or where nobody has counted any tokens."""
+        if price is None or not (self.inputs or self.outputs):
+            return None
+        ok, outputs = self.outcomes[Outcome.OK], self.outputs.total()
+        amount = price.of(self.inputs.total(), outputs, self.cached or 0)
+        return Cost(
+            amount=amount,
+            currency=price.currency,
+            per_1000_requests=amount / ok * 1e3 if ok else None,
+            per_million_output_tokens=amount / outputs * 1e6 if outputs else None,
+        )
+
+    def _checks(self, names: Sequence[str]) -> ChecksFound | None:
+        """What came of the checks of these names; None if there are none."""
+        if not names:
+            return None
+        return ChecksFound(checked=self.checked, failures={name: self.failed_checks[name] for name in names})
 
     def _requests(self) -> Requests:
         count = self.outcomes

@@ -31,6 +31,8 @@ class Watch:
     windows: int = 0
     saturated_windows: int = 0
     deaths: list[str] = field(default_factory=list)
+    lost: int = 0
+    """Measurements that nobody took."""
     warning: str | None = None
     """What is wrong right now."""
     _largest_batch: int = 0
@@ -53,6 +55,7 @@ class Watch:
         self._largest_batch = max(self._largest_batch, pulse.largest_batch)
         self._most_waiting = max(self._most_waiting, pulse.waiting)
         self.windows += 1
+        self.lost += pulse.lost
         self.warning = _warning(float(np.median(lag)) if lag.size else None, share, throttled)
         self.saturated_windows += self.warning is not None
         return self.warning is not None
@@ -67,6 +70,8 @@ class Watch:
     ) -> Validity:
         """The stage's validity: the rule, and every reason that speaks against it."""
         reasons = [*self.deaths, *self._saturation(), *_lateness(lag, connect)]
+        if self.lost:
+            reasons.append(f"{self.lost} measurements were lost: swelld could not take them as fast as they came")
         if self._most_waiting:
             text = "up to {} requests waited for a connection: raise the target's `connections`"
             reasons.append(text.format(self._most_waiting))

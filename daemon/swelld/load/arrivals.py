@@ -1,11 +1,19 @@
 """When open-loop requests are due: pure functions of a stage and a seed, the same in every shard."""
 
+import itertools
 import math
 import random
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
 
 from swelld.load.stage import OpenStage
+
+MOST_TURNS: Final = 16
+"""That are remembered: only the last one says when arrivals to come are due."""
+
+_SPREAD: Final = 2**0.5 - 1
 
 
 class Arrival(NamedTuple):
@@ -16,25 +24,140 @@ class Arrival(NamedTuple):
     warmup: bool
 
 
-def arrivals(stage: OpenStage, seed: int) -> Iterator[Arrival]:
-    """Every arrival of a stage on an absolute schedule, warm-up first.
+class Turn(msgspec.Struct, frozen=True):
+    """A change of the rate of an open loop that is under way; from then on it is constant."""
 
-    A unit-rate process is stretched by the inverse of the integrated rate, so a ramp changes the rate and nothing
-    else. `duration` (its end is not part of it) and `requests` count from the end of the warm-up; whichever comes
-    first ends the stage, which is endless if it has neither.
+    at: float
+    """Seconds after the stage's start."""
+    reached: float
+    """How many arrivals the rates before came to by then; it makes a turn complete without those before it."""
+    rate: float
+    """Requests per second."""
+
+
+class Curve:
+    """The rate of an open-loop stage over time, and the number of arrivals that it comes to."""
+
+    def __init__(self, stage: OpenStage, turns: Sequence[Turn] = ()) -> None:
+        self._stage = stage
+        self._turns = list(turns)
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """The latest of them, enough to go on with."""
+        return tuple(self._turns)
+
+    def turn(self, turn: Turn) -> None:
+        """Go on at another rate; turns that were to come later are void."""
+        self._turns = [*(one for one in self._turns if one.at < turn.at), turn][-MOST_TURNS:]
+
+    def turn_at(self, at: float, rate: float) -> Turn:
+        """What has to be handed to `turn`, here and in every shard."""
+        return Turn(at, self.reached(at), rate)
+
+    def reached(self, moment: float) -> float:
+        """How many arrivals are due by a moment, on average."""
+        for turn in reversed(self._turns):
+            if moment >= turn.at:
+                return turn.reached + (moment - turn.at) * turn.rate
+        return _progress(self._stage, moment)
+
+    def rate(self, moment: float) -> float:
+        """Requests per second at a moment."""
+        for turn in reversed(self._turns):
+            if moment >= turn.at:
+                return turn.rate
+        stage = self._stage
+        if stage.rate_end is None or not stage.duration:
+            return stage.rate
+        way = min(1.0, max(0.0, moment - stage.warmup_seconds) / stage.duration)
+        return stage.rate + (stage.rate_end - stage.rate) * way
+
+    def moment(self, progress: float) -> float:
+        """When so many arrivals are due, on average; infinite for never."""
+        for turn in reversed(self._turns):
+            if progress >= turn.reached:
+                return turn.at + (progress - turn.reached) / turn.rate
+        moment = _moment(self._stage, progress)
+        return min(moment, self._turns[0].at) if self._turns else moment
+
+
+class _Window(NamedTuple):
+    """How far a walk along the arrivals has come."""
+
+    warming: bool = True
+    first: int = 0
+    end: float = math.inf
+    limit: float = math.inf
+
+
+class Schedule:
+    """Every arrival of part `part` of `parts`, one after another, on an absolute schedule, warm-up first.
+
+    A unit-rate process is stretched by the inverse of the integrated rate, so a ramp or a turn changes the rate and
+    nothing else: all parts together have every arrival once, whatever turns there are. `duration` (its end is not part
+    of it) and `requests` count from the end of the warm-up; whichever comes first ends the stage, which is endless if
+    it has neither.
     """
-    end = limit = math.inf
-    warming, first = True, 0
-    for index, progress in enumerate(_unit_process(stage, seed)):
-        due = _moment(stage, progress)
-        if warming and index >= stage.warmup_requests and due >= stage.warmup_seconds:
-            warming, first = False, index
-            start = due if stage.warmup_requests else stage.warmup_seconds
-            end = start + stage.duration if stage.duration is not None else math.inf
-            limit = stage.requests if stage.requests is not None else math.inf
-        if index - first >= limit or due >= end:
-            return
-        yield Arrival(index - first, due, warming)
+
+    def __init__(self, stage: OpenStage, seed: int, part: int = 0, parts: int = 1, turns: Sequence[Turn] = ()) -> None:
+        self._stage = stage
+        self._parts = parts
+        self._curve = Curve(stage, turns)
+        self._units = enumerate(_unit_process(stage, seed))
+        self._ahead = part + 1
+        self._reached: Sequence[tuple[int, float]] = ()
+        self._before = self._window = _Window()
+
+    @property
+    def place(self) -> int:
+        """Of the present arrival among those of all parts, warm-up included."""
+        return self._reached[-1][0]
+
+    def next(self) -> Arrival | None:
+        """Go on to the next arrival; None if the stage ends before it."""
+        self._before = self._window
+        self._reached = list(itertools.islice(self._units, self._ahead))  # those of the other parts, and ours
+        self._ahead = self._parts
+        return self.present()
+
+    def present(self) -> Arrival | None:
+        """The arrival that `next` went on to, as it is by now: a turn may have moved it, or the end."""
+        stage, window, due = self._stage, self._before, 0.0
+        for index, progress in self._reached:
+            due = self._curve.moment(progress)
+            if window.warming and index >= stage.warmup_requests and due >= stage.warmup_seconds:
+                window = self._opened(index, due)
+            if index - window.first >= window.limit or due >= window.end:
+                return None
+        self._window = window
+        return Arrival(self.place - window.first, due, window.warming)
+
+    def turn(self, turn: Turn) -> None:
+        """From a moment to come on, the arrivals follow another rate."""
+        self._curve.turn(turn)
+
+    def _opened(self, index: int, due: float) -> _Window:
+        stage = self._stage
+        start = due if stage.warmup_requests else stage.warmup_seconds
+        end = start + stage.duration if stage.duration is not None else math.inf
+        return _Window(False, index, end, stage.requests if stage.requests is not None else math.inf)
+
+
+def arrivals(stage: OpenStage, seed: int) -> Iterator[Arrival]:
+    """Every arrival of a stage whose rate nobody changes."""
+    schedule = Schedule(stage, seed)
+    while (arrival := schedule.next()) is not None:
+        yield arrival
+
+
+def passes(place: int, factor: float) -> bool:
+    """Whether the arrival at `place` is among the share `factor` of all that is let through.
+
+    A low-discrepancy sequence, and not that of `pick`: so of the arrivals of every part and every target the same
+    share is let through, evenly spread.
+    """
+    return factor >= 1.0 or (place * _SPREAD) % 1.0 < factor
 
 
 def _unit_process(stage: OpenStage, seed: int) -> Iterator[float]:
@@ -65,6 +188,16 @@ def _moment(stage: OpenStage, progress: float) -> float:
     if discriminant < 0:  # a falling ramp that never gets this far
         return math.inf
     return stage.warmup_seconds + 2 * beyond / (stage.rate + math.sqrt(discriminant))
+
+
+def _progress(stage: OpenStage, moment: float) -> float:
+    """The integral of the rate up to `moment`."""
+    beyond = max(0.0, moment - stage.warmup_seconds)
+    if stage.rate_end is None or stage.duration is None or not beyond:
+        return stage.rate * moment
+    beyond = min(beyond, stage.duration)
+    slope = (stage.rate_end - stage.rate) / stage.duration
+    return stage.rate * stage.warmup_seconds + stage.rate * beyond + slope * beyond**2 / 2
 
 
 def share(limit: int, part: int, parts: int) -> int:

@@ -13,7 +13,7 @@ from swelld.report.findings import Findings
 from swelld.report.gpu import gpu_lines
 from swelld.report.layout import Column, fit, scale, seconds_column
 from swelld.report.server import server_columns, server_notes
-from swelld.result import Goodput, Requests, Result, StageResult, Statistics
+from swelld.result import ChecksFound, Cost, Goodput, Requests, Result, StageResult, Statistics
 
 PERCENTILES: Final = (50.0, 90.0, 95.0, 99.0)
 
@@ -74,6 +74,10 @@ class ResultReport:
             yield fit(console, options, self._distributions(rows))
         if stage.goodput is not None:
             yield from _goodput(stage.goodput)
+        if stage.checks is not None:
+            yield _checks(stage.checks)
+        if stage.cost is not None:
+            yield _cost(stage.cost)
         if stage.errors:
             yield Text()
             yield fit(console, options, _errors(stage))
@@ -192,6 +196,29 @@ def _goodput(goodput: Goodput) -> Iterator[Text]:
         yield Text(f"  {name.upper()} <= {threshold}: {objective.good}/{objective.total}")
     asked = f"  asked for: {figures.percent(goodput.target_ratio)}"
     yield Text(asked + (f", good requests: {figures.rate(goodput.rate)}/s" if goodput.rate is not None else ""), "dim")
+
+
+def _checks(found: ChecksFound) -> Text:
+    failed = {name: count for name, count in found.failures.items() if count}
+    share = f"{figures.count(sum(failed.values()))} of {figures.count(found.checked)} answers failed"
+    kinds = ", ".join(f"{name} {figures.count(count)}" for name, count in failed.items())
+    return Text(f"Checks: {share}" + (f": {kinds}" if kinds else ""), style="bold red" if failed else "")
+
+
+def _cost(cost: Cost) -> Text:
+    parts = [f"Cost: {_money(cost.amount)} {cost.currency}"]
+    for amount, of in (
+        (cost.per_1000_requests, "1,000 requests"),
+        (cost.per_million_output_tokens, "1M output tokens"),
+    ):
+        if amount is not None:
+            parts.append(f"{_money(amount)} per {of}")
+    return Text(" · ".join(parts))
+
+
+def _money(amount: float) -> str:
+    """Two decimals, and three digits of what is less than one."""
+    return f"{amount:,.2f}" if amount >= 1 or not amount else f"{amount:#.3g}"
 
 
 def _met_style(goodput: Goodput) -> str:

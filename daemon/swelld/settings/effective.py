@@ -26,10 +26,16 @@ class _Dumper(yaml.SafeDumper):
 def redacted(settings: Settings) -> dict[str, Any]:
     """The settings as plain JSON data, defaults written out, without any secret."""
     data: dict[str, Any] = _without_absent(settings, settings.model_dump(mode="json", by_alias=True))
-    for target in data["targets"].values():
+    for target in (*data["targets"].values(), *(entry["target"] for entry in data["discovery"])):
         target["url"] = without_secrets(target["url"])
         target["headers"] = hidden_headers(target["headers"])
         target["extra_body"] = hidden(target["extra_body"])
+    for place in [entry["http_sd"] for entry in data["discovery"] if "http_sd" in entry]:
+        place["url"] = without_secrets(place["url"])
+        place["headers"] = hidden_headers(place["headers"])
+    for module in data["probe"]["modules"].values():
+        module["headers"] = hidden_headers(module["headers"])
+        module["extra_body"] = hidden(module["extra_body"])
     return data
 
 

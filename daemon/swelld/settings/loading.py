@@ -15,7 +15,7 @@ from swelld.engine.target import Target
 from swelld.scenario import Scenario
 from swelld.settings.environment import FILE_VARIABLE, read_environment
 from swelld.settings.file import Unreadable, read_file
-from swelld.settings.model import Settings, contradictions, unknown_api, unknown_target
+from swelld.settings.model import NO_TARGET, Settings, contradictions, unknown_api, unknown_target
 from swelld.settings.problems import ConfigError, explain, line
 from swelld.settings.shape import misplaced_bools
 from swelld.settings.tree import Path, Tree, merge, visit
@@ -37,13 +37,18 @@ class TreeSource(PydanticBaseSettingsSource):
         return self._tree.data
 
 
+def file_of(path: FilePath | None, environ: Mapping[str, str]) -> FilePath | None:
+    """The file: the one that is named, or that of SWELLD_CONFIG; None if there is none."""
+    return path or (FilePath(environ[FILE_VARIABLE]) if environ.get(FILE_VARIABLE) else None)
+
+
 def load_settings(path: FilePath | None, environ: Mapping[str, str], flags: Tree | None = None) -> Settings:
     """The settings of a file (None: of SWELLD_CONFIG, or none), the environment over it, and flags over both.
 
     ConfigError lists everything that is wrong.
     """
     flags = flags or Tree()
-    path = path or (FilePath(environ[FILE_VARIABLE]) if environ.get(FILE_VARIABLE) else None)
+    path = file_of(path, environ)
     try:
         file = read_file(path) if path else Tree()
     except Unreadable as error:
@@ -81,7 +86,9 @@ def _line_number(problem: str, path: FilePath | None) -> float:
 
 def _beyond(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """What validation does not get to see while anything else is wrong, so that everything is told at once."""
-    targets, scenarios = _entries(data, "targets"), _entries(data, "scenarios")
+    targets, scenarios, discovers = _entries(data, "targets"), _entries(data, "scenarios"), bool(data.get("discovery"))
+    if not targets and not discovers:
+        yield ("targets",), NO_TARGET
     for name, raw in targets.items():
         api = raw.get("api") if isinstance(raw, dict) else None
         if isinstance(api, str) and (text := unknown_api(api)):
@@ -90,9 +97,9 @@ def _beyond(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
         shares = parse_list(raw.get("targets") or []) if isinstance(raw, dict) else []
         for number, share in enumerate(shares):
             target = share.get("target") if isinstance(share, dict) else share
-            if isinstance(target, str) and (text := unknown_target(target, targets)):
+            if isinstance(target, str) and (text := unknown_target(target, targets, discovers=discovers)):
                 yield ("scenarios", name, "targets", number), text
-    yield from contradictions(_sound(Target, targets), _sound(Scenario, scenarios))
+    yield from contradictions(_sound(Target, targets), _sound(Scenario, scenarios), discovers=discovers)
 
 
 def _entries(data: Mapping[str, Any], group: str) -> dict[str, Any]:

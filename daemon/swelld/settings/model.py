@@ -2,21 +2,30 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from swelld.components import ADAPTERS
-from swelld.config import Config, FieldError, Size, parse_list, shown, suggest
+from swelld.config import Config, FieldError, PositiveDuration, Size, parse_list, shown, suggest
+from swelld.discovery.settings import Discovery
 from swelld.engine.target import Target
-from swelld.scenario import Scenario
+from swelld.scenario import Scenario, Share
 from swelld.settings.gpu import Nvml
+from swelld.settings.probe import Probe
 from swelld.settings.push import Pushgateway
 from swelld.settings.tree import Path as KeyPath
+from swelld.settings.web import Web
+from swelld.spending import unpriced
+from swelld.store.settings import Store
 from swelld_exporters.otlp.settings import OtlpSettings
 from swelld_exporters.sinks import Format, Rotation, missing_library
+
+NO_TARGET: Final = "there is no target; name one under `targets:` or set SWELLD_TARGET__URL"
+
+_ALL: Final = Share(target="*")
 
 
 def _name(name: str) -> str:
@@ -37,31 +46,6 @@ Name = Annotated[str, AfterValidator(_name)]
 """A label, part of file names and URLs."""
 
 
-class Address(NamedTuple):
-    """Where to listen; an empty host is every address of the machine."""
-
-    host: str
-    port: int
-
-
-def parse_address(value: Any) -> Any:
-    """An address from `HOST:PORT`, `:PORT` or `[IPV6]:PORT`."""
-    if isinstance(value, Address):
-        return value
-    match = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([^:\[\]\s]*)):(\d{1,5})", str(value).strip())
-    if not match or int(match.group(3)) > 65535:
-        raise ValueError(f"{shown(value)} is no address; write HOST:PORT, :PORT or [IPV6]:PORT with a port up to 65535")
-    return Address(match.group(1) or match.group(2), int(match.group(3)))
-
-
-def format_address(address: Address) -> str:
-    """The address as it is written."""
-    return f"[{address.host}]:{address.port}" if ":" in address.host else f"{address.host}:{address.port}"
-
-
-Listen = Annotated[Address, BeforeValidator(parse_address), PlainSerializer(format_address)]
-
-
 def parse_shards(value: Any) -> Any:
     """`auto`, `inline` or a number of processes."""
     text = str(value).strip().lower()
@@ -79,8 +63,9 @@ def _lower(value: Any) -> Any:
 class Files(Config):
     """Writes every run into a directory of its own below the store's."""
 
-    enabled: bool = True
-    """Whether to write them."""
+    enabled: bool | None = None
+    """Whether to write them; if not given, `swelld run` does, and a daemon with `max_size` only: its runs are in the
+    database."""
     formats: Annotated[tuple[Format, ...], BeforeValidator(parse_list)] = ("jsonl",)
     """How single requests are written, in one file each: `jsonl` is one JSON object a line, `csv` a table with a
     header, `parquet` the same with types (needs `pip install 'swelld[parquet]'`; can be read when the run is over)."""
@@ -116,20 +101,6 @@ class Exporters(Config):
     """Traces, and metrics if wanted, to an OpenTelemetry receiver."""
 
 
-class Store(Config):
-    """Where results of runs are kept."""
-
-    dir: Path = Path("results")
-    """The directory; made if it is not there."""
-
-
-class Web(Config):
-    """The daemon's own HTTP server: metrics, health, interface."""
-
-    listen: Listen = Address("127.0.0.1", 9464)
-    """HOST:PORT; `:9464` listens on every address, port 0 lets the system choose."""
-
-
 class Log(Config):
     """What the daemon says about itself, on standard error."""
 
@@ -144,8 +115,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
-    targets: Annotated[dict[Name, Annotated[Target, AfterValidator(_known_api)]], Field(min_length=1)]
-    """The servers to load, by name."""
+    targets: dict[Name, Annotated[Target, AfterValidator(_known_api)]] = {}
+    """The servers to load, by name; needed unless there is `discovery`."""
+    discovery: tuple[Discovery, ...] = ()
+    """Where more targets are found while the daemon runs."""
     scenarios: dict[Name, Scenario] = {}
     """What to run, by name."""
     exporters: Exporters = Exporters()
@@ -154,8 +127,15 @@ class Settings(BaseSettings):
     """Where results of runs are kept."""
     web: Web = Web()
     """The daemon's own HTTP server."""
+    probe: Probe = Probe()
+    """What `/probe` may do."""
     shards: Annotated[int | Literal["auto", "inline"], BeforeValidator(parse_shards)] = "auto"
     """Load processes: a number, `auto` (from the machine's cores) or `inline` (none: the load runs in the hub)."""
+    watch: PositiveDuration | None = None
+    """How often the daemon looks whether this file has changed, and then reloads it; without it only on SIGHUP and
+    `/-/reload`."""
+    grace: PositiveDuration = 25.0
+    """How long runs may take to drain when the daemon is to end; then they are cut off."""
     log: Log = Log()
     """What the daemon says about itself."""
     seed: Annotated[int, Field(ge=0)] = 0
@@ -175,15 +155,22 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":
-        found = list(contradictions(self.targets, self.scenarios))
+        found = list(contradictions(self.targets, self.scenarios, discovers=bool(self.discovery)))
+        if not self.targets and not self.discovery:
+            found.append((("targets",), NO_TARGET))
         if found:
             raise FieldError(*found)
         return self
 
     def shares(self, scenario: Scenario) -> dict[str, float]:
-        """The scenario's targets in order; with `mix: weighted` their parts of the whole (together 1), else 1 each."""
-        weights = {share.target: share.weight or 1.0 for share in scenario.targets or ()}
-        weights = weights or dict.fromkeys(self.targets, 1.0)
+        """The scenario's targets in order; with `mix: weighted` their parts of the whole (together 1), else 1 each.
+
+        None at all as long as those that it names are still to be discovered.
+        """
+        weights: dict[str, float] = {}
+        for share in scenario.targets or (_ALL,):
+            for name in named(share.target, self.targets):
+                weights.setdefault(name, share.weight or 1.0)
         whole = sum(weights.values()) if scenario.mix == "weighted" else 1.0
         return {name: weight / whole for name, weight in weights.items()}
 
@@ -197,20 +184,38 @@ def unknown_api(api: str) -> str | None:
     return None if api in ADAPTERS else f"{shown(api)} is no wire format; {suggest(api, ADAPTERS)}"
 
 
-def unknown_target(name: str, targets: Iterable[str]) -> str | None:
-    """What to say of a scenario's target, if there is none of that name."""
+def is_pattern(name: str) -> bool:
+    """Whether it stands for every target named like it."""
+    return any(sign in name for sign in "*?[")
+
+
+def named(name: str, targets: Iterable[str]) -> list[str]:
+    """The targets that a scenario means by a name, or by a pattern with `*`, `?` or `[ab]`, in their order."""
+    return [target for target in targets if target == name or (is_pattern(name) and fnmatchcase(target, name))]
+
+
+def unknown_target(name: str, targets: Iterable[str], *, discovers: bool = False) -> str | None:
+    """What to say of a scenario's target, if there is none of that name; a pattern may wait for a discovery."""
     known = list(targets)
-    return None if name in known else f"there is no target {shown(name)}; {suggest(name, known)}"
+    if named(name, known) or (discovers and is_pattern(name)):
+        return None
+    remedy = "; name those that a discovery finds by a pattern, e.g. `gpu-*`" if discovers else ""
+    return f"there is no target {shown(name)}; {suggest(name, known)}{remedy}"
 
 
-def contradictions(targets: Mapping[str, Target], scenarios: Mapping[str, Scenario]) -> Iterator[tuple[KeyPath, str]]:
+def contradictions(
+    targets: Mapping[str, Target], scenarios: Mapping[str, Scenario], *, discovers: bool = False
+) -> Iterator[tuple[KeyPath, str]]:
     """What does not fit between scenarios and targets."""
     for name, scenario in scenarios.items():
-        chosen = [share.target for share in scenario.targets or ()]
-        for number, target in enumerate(chosen):
-            if text := unknown_target(target, targets):
+        shares = scenario.targets or (_ALL,)
+        for number, share in enumerate(scenario.targets or ()):
+            if text := unknown_target(share.target, targets, discovers=discovers):
                 yield ("scenarios", name, "targets", number), text
-        deaf = [key for key in chosen or targets if key in targets and not targets[key].stream]
+        chosen = list(dict.fromkeys(key for share in shares for key in named(share.target, targets)))
+        if text := unpriced(scenario.budget, {key: targets[key].price for key in chosen}):
+            yield ("scenarios", name, "budget", "cost"), text
+        deaf = [key for key in chosen if not targets[key].stream]
         for objective in sorted({"ttft", "tpot", "itl"} & scenario.objectives.thresholds().keys()):
             for target in deaf:
                 text = f"needs a streamed answer, but the target {target!r} has `stream: false`; drop one of them"

@@ -92,8 +92,6 @@ def _own_text(details: ErrorDetails, spot: Spot) -> str:
 
 
 def _missing(spot: Spot) -> str:
-    if spot.path == ("targets",):
-        return f"there is no target; name one under `targets:` or set {variable(('targets', 'main', 'url'))}"
     if spot.path[-1:] == ("load",):
         return "is missing; give `concurrency`, `rate` or `iterations`"
     listed = any(isinstance(step, int) for step in spot.path)
@@ -112,12 +110,6 @@ def _keys(value: str, _context: Mapping[str, Any], spot: Spot) -> str:
     return f"{value} is not a mapping" + (f"; its keys are {', '.join(known)}" if known else "; write key: value")
 
 
-def _few(_value: str, _context: Mapping[str, Any], spot: Spot) -> str:
-    if spot.path == ("targets",):
-        return _missing(spot)
-    return "is empty; give at least one"
-
-
 def _plainly(text: str) -> Callable[[str, Mapping[str, Any], Spot], str]:
     return lambda value, context, _spot: text.format(value=value, **context)
 
@@ -128,7 +120,7 @@ _SAY: Final[dict[str, Callable[[str, Mapping[str, Any], Spot], str]]] = {
     "model_type": _keys,
     "model_attributes_type": _keys,
     "dict_type": _keys,
-    "too_short": _few,
+    "too_short": _plainly("is empty; give at least one"),
     **dict.fromkeys(("list_type", "tuple_type"), _plainly("{value} is not a list; write [a, b] or one line for each")),
     **dict.fromkeys(("string_type", "string_sub_type"), _plainly("{value} is not text; put it in quotes")),
     **dict.fromkeys(

@@ -91,7 +91,7 @@ def texts(model: type[BaseModel]) -> dict[str, str]:
             if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
                 match below:
                     case ast.Expr(ast.Constant(str(text))):
-                        found[statement.target.id] = text
+                        found[statement.target.id.rstrip("_")] = text
     return found
 
 

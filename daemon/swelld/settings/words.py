@@ -8,13 +8,16 @@ from pydantic import BeforeValidator
 
 from swelld.config import Secret, parse_duration, parse_rate, parse_size
 from swelld.load.open import Ramp
-from swelld.settings.model import parse_address, parse_shards
+from swelld.settings.model import parse_shards
 from swelld.settings.shape import flat, is_model, is_union, members
+from swelld.settings.web import parse_address
+from swelld.spending import parse_limits
 
 _WRITTEN: Final[dict[Callable[..., Any], str]] = {
     parse_duration: "duration",
     parse_rate: "rate",
     parse_size: "size",
+    parse_limits: "amount/h, amount/day or list of both",
     parse_address: "HOST:PORT",
     parse_shards: "`auto`, `inline` or whole number",
 }

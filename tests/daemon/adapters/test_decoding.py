@@ -135,7 +135,7 @@ def test_failed_answers_that_are_not_streamed(
                 b'"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4,'
                 b'"prompt_tokens_details":{"cached_tokens":2},"completion_tokens_details":{"reasoning_tokens":3}}}'
             ),
-            Answer("stop", Usage(3, 4, 2, 3), "Hm. Yes"),
+            Answer("stop", Usage(3, 4, 2, 3), "Hm. Yes", "Yes"),
         ),
         (
             OpenAIChat,

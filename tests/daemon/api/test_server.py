@@ -1,86 +1,25 @@
-"""The web server: what it shows, and what it refuses."""
+"""The pages beside the API, and how the server comes and goes."""
 
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from typing import Any, NamedTuple
 
 import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
 import swelld
-from swelld.api.server import Web, start
+from fake_control import DONE, FakeControl, FakeExposition
+from swelld.api.server import Server, serve
+from swelld.settings.web import Web
 
-RUN = {"id": "r/1", "scenario": "<canary>", "state": "running", "stages": [{"stage": "rate=10"}]}
-
-
-class FakePage(NamedTuple):
-    body: bytes
-    content_type: str
+NOWHERE = "there is nothing at this path; /api/v1/openapi.json lists what there is"
 
 
-class FakeExposition:
-    def __init__(self) -> None:
-        self.accepted: list[str] = []
-        self.lines = 2000
-
-    def render(self, accept: str) -> FakePage:
-        self.accepted.append(accept)
-        return FakePage(b"swelld_target_up 1\n" * self.lines, "text/plain; version=0.0.4; charset=utf-8")
-
-
-class FakeView:
-    def __init__(self) -> None:
-        self.is_ready = True
-
-    def ready(self) -> bool:
-        return self.is_ready
-
-    def config(self) -> dict[str, Any]:
-        return {"targets": {"a": {"api_key": "<redacted>"}}}
-
-    def targets(self) -> list[dict[str, Any]]:
-        return [{"name": "a", "url": "http://127.0.0.1:1"}]
-
-    def scenarios(self) -> list[dict[str, Any]]:
-        return [{"name": "<canary>", "state": "running"}]
-
-    def runs(self) -> list[dict[str, Any]]:
-        return [{key: RUN[key] for key in ("id", "scenario", "state")}]
-
-    def run(self, run_id: str) -> dict[str, Any] | None:
-        if run_id == "broken":
-            raise RuntimeError("secret inside")
-        return RUN if run_id == RUN["id"] else None
-
-
-@pytest.fixture
-def view() -> FakeView:
-    return FakeView()
-
-
-@pytest.fixture
-def exposition() -> FakeExposition:
-    return FakeExposition()
-
-
-@pytest.fixture
-async def web(view: FakeView, exposition: FakeExposition) -> AsyncIterator[Web]:
-    server = await start(view, exposition)
-    yield server
-    await server.aclose()
-
-
-@pytest.fixture
-async def session(web: Web) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(web.url) as session:
-        yield session
-
-
-async def test_it_listens_on_a_free_port_of_loopback(web: Web, session: aiohttp.ClientSession) -> None:
-    assert web.url == f"http://127.0.0.1:{web.port}"
-    assert web.port > 0
+async def test_it_listens_on_a_free_port_of_loopback(server: Server, session: aiohttp.ClientSession) -> None:
+    assert server.url == f"http://127.0.0.1:{server.port}"
+    assert server.port > 0
     async with session.get("/-/healthy") as response:
         assert (response.status, await response.text()) == (200, "swelld is healthy\n")
 
@@ -147,83 +86,76 @@ async def test_head_of_metrics_says_what_a_get_would_bring(session: aiohttp.Clie
         assert await response.read() == b""
 
 
-async def test_ready_only_when_the_daemon_is(session: aiohttp.ClientSession, view: FakeView) -> None:
+async def test_ready_only_when_the_daemon_is(session: aiohttp.ClientSession, control: FakeControl) -> None:
     async with session.get("/-/ready") as response:
         assert (response.status, await response.text()) == (200, "swelld is ready\n")
-    view.is_ready = False
+    control.is_ready = False
     async with session.get("/-/ready") as response:
         assert (response.status, await response.text()) == (503, "swelld is not ready\n")
 
 
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        ("status/config", {"targets": {"a": {"api_key": "<redacted>"}}}),
-        ("targets", {"targets": [{"name": "a", "url": "http://127.0.0.1:1"}]}),
-        ("scenarios", {"scenarios": [{"name": "<canary>", "state": "running"}]}),
-        ("runs", {"runs": [{"id": "r/1", "scenario": "<canary>", "state": "running"}]}),
-        ("runs/r%2F1", RUN),
-        ("status/buildinfo", {"version": swelld.__version__, "python": sys.version.split()[0]}),
-    ],
-)
-async def test_the_api_answers_with_json(session: aiohttp.ClientSession, path: str, expected: dict[str, Any]) -> None:
-    async with session.get(f"/api/v1/{path}") as response:
-        assert response.status == 200
-        assert response.content_type == "application/json"
-        assert await response.json() == expected
+async def test_healthy_says_what_the_watchdog_says(session: aiohttp.ClientSession, control: FakeControl) -> None:
+    control.complaints = ["shard 1 has not moved for 20 s", "the store cannot be reached"]
+    async with session.get("/-/healthy") as response:
+        assert response.status == 503
+        assert await response.text() == "shard 1 has not moved for 20 s\nthe store cannot be reached\n"
 
 
-async def test_the_landing_page_shows_what_is_running_and_trusts_no_name(
-    session: aiohttp.ClientSession, view: FakeView
-) -> None:
+async def test_the_landing_page_shows_what_is_running(session: aiohttp.ClientSession, control: FakeControl) -> None:
     async with session.get("/") as response:
         assert response.content_type == "text/html"
         page = await response.text()
-    assert "<tr><td>&lt;canary&gt;</td><td>running</td></tr>" in page
-    assert '<a href="/api/v1/runs/r%2F1">r/1</a>' in page
+    assert "<tr><td>canary</td><td>running</td></tr>" in page
+    assert f'<a href="/api/v1/runs/{DONE}">{DONE}</a>' in page
     assert "Ready." in page
-    assert "<canary>" not in page
-    view.is_ready = False
+    control.is_ready = False
     async with session.get("/") as response:
         assert "Not ready yet." in await response.text()
 
 
 async def test_every_link_of_the_landing_page_leads_somewhere(session: aiohttp.ClientSession) -> None:
-    import re
-
     async with session.get("/") as response:
         links = re.findall(r'href="([^"]+)"', await response.text())
-    assert len(links) == 9
+    assert len(links) >= 11
     for link in links:
         async with session.get(link) as response:
             assert response.status == 200, link
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status", "title"),
+    ("method", "path", "status", "title", "detail"),
     [
-        ("GET", "/nowhere", 404, "Not Found"),
-        ("GET", "/api/v1/runs/unknown", 404, "Not Found"),
-        ("POST", "/api/v1/runs", 405, "Method Not Allowed"),
-        ("DELETE", "/metrics", 405, "Method Not Allowed"),
+        (
+            "GET",
+            "/nowhere",
+            404,
+            "Not Found",
+            "there is nothing at this path; /api/v1/openapi.json lists what there is",
+        ),
+        ("GET", "/api/v1/runs/unknown", 404, "Not Found", "there is no run unknown; GET /api/v1/runs lists them"),
+        ("PUT", "/api/v1/runs", 405, "Method Not Allowed", "PUT is not for this path; use GET, HEAD, POST"),
+        ("DELETE", "/metrics", 405, "Method Not Allowed", "DELETE is not for this path; use GET, HEAD"),
     ],
 )
 async def test_errors_are_problem_documents(
-    session: aiohttp.ClientSession, method: str, path: str, status: int, title: str
+    session: aiohttp.ClientSession, method: str, path: str, status: int, title: str, detail: str
 ) -> None:
     async with session.request(method, path) as response:
         assert response.status == status
         assert response.content_type == "application/problem+json"
-        expected = {"type": "about:blank", "title": title, "status": status, "instance": path}
+        expected = {"type": "about:blank", "title": title, "status": status, "detail": detail, "instance": path}
         assert await response.json() == expected
-        assert response.headers.get("Allow") == ("GET,HEAD" if status == 405 else None)
+        assert response.headers.get("Allow") == (detail.rpartition("use ")[2] if status == 405 else None)
 
 
-async def test_an_unexpected_error_is_logged_and_keeps_its_inside_to_itself(session: aiohttp.ClientSession) -> None:
+async def test_an_unexpected_error_is_logged_and_keeps_its_inside_to_itself(
+    session: aiohttp.ClientSession, control: FakeControl
+) -> None:
+    control.known["broken"] = control.known[DONE]
     with capture_logs() as logs:
         async with session.get("/api/v1/runs/broken") as response:
             assert response.status == 500
-            assert "secret" not in await response.text()
+            assert (await response.json())["detail"] == "swelld failed to answer this; its log says why"
     assert [(entry["path"], entry["log_level"]) for entry in logs] == [("/api/v1/runs/broken", "error")]
     async with session.get("/-/healthy") as response:
         assert response.status == 200
@@ -235,32 +167,44 @@ async def test_head_is_a_get_without_a_body(session: aiohttp.ClientSession) -> N
         assert response.headers["Content-Length"] == "18"
 
 
-async def test_a_taken_port_is_named_with_the_remedy(web: Web, view: FakeView, exposition: FakeExposition) -> None:
+async def test_every_answer_carries_headers_that_keep_browsers_in_check(session: aiohttp.ClientSession) -> None:
+    for path in ("/", "/nowhere"):
+        async with session.get(path) as response:
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
+            assert response.headers["X-Frame-Options"] == "DENY"
+            assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
+            assert response.headers["Server"] == "swelld"
+
+
+async def test_a_taken_port_is_named_with_the_remedy(
+    server: Server, control: FakeControl, exposition: FakeExposition
+) -> None:
+    web = Web.model_validate({"listen": f"127.0.0.1:{server.port}"})
     with pytest.raises(
-        ValueError, match=rf"web: cannot listen on 127.0.0.1:{web.port} .*choose another address with web.listen"
+        ValueError, match=rf"web: cannot listen on 127.0.0.1:{server.port} .*choose another address with web.listen"
     ):
-        await start(view, exposition, port=web.port)
+        await serve(control, exposition, web)
 
 
-async def test_a_closed_server_listens_no_more(view: FakeView, exposition: FakeExposition) -> None:
-    server = await start(view, exposition)
+async def test_a_closed_server_listens_no_more(control: FakeControl, exposition: FakeExposition) -> None:
+    server = await serve(control, exposition, Web.model_validate({"listen": "127.0.0.1:0"}))
     await server.aclose()
     async with aiohttp.ClientSession() as session:
         with pytest.raises(aiohttp.ClientConnectionError):
             await session.get(f"{server.url}/-/healthy")
 
 
-@pytest.mark.parametrize(
-    ("host", "url"),
-    [
-        ("", "http://127.0.0.1:9"),
-        ("0.0.0.0", "http://127.0.0.1:9"),
-        ("::", "http://[::1]:9"),
-        ("swelld.lan", "http://swelld.lan:9"),
-    ],
-)
-def test_the_url_can_be_opened_here(host: str, url: str) -> None:
-    assert Web(None, host, 9).url == url  # type: ignore[arg-type]
+@pytest.fixture
+async def everywhere(control: FakeControl, exposition: FakeExposition) -> AsyncIterator[Server]:
+    server = await serve(control, exposition, Web.model_validate({"listen": ":0", "open_reading": True}))
+    yield server
+    await server.aclose()
+
+
+async def test_the_url_can_be_opened_here_even_if_it_listens_everywhere(everywhere: Server) -> None:
+    assert everywhere.url == f"http://127.0.0.1:{everywhere.port}"
+    async with aiohttp.ClientSession(everywhere.url) as session, session.get("/api/v1/status/buildinfo") as response:
+        assert await response.json() == {"version": swelld.__version__, "python": sys.version.split()[0]}
 
 
 def test_aiohttp_is_imported_only_by_who_serves() -> None:

@@ -1,74 +1,22 @@
 """Carrying out a stage with clients that only take note: numbers, moments, limits, stopping and draining."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import uvloop
 
+from note_client import Notes, Prompts
 from swelld.clock import now
+from swelld.engine.arriving import OpenLoad
+from swelld.engine.asking import ClosedLoad
 from swelld.engine.client import Ticket
-from swelld.engine.loads import WARMUP_PROMPTS, ClosedLoad, OpenLoad
+from swelld.engine.loads import WARMUP_PROMPTS
 from swelld.engine.plan import Lane, RunStage
 from swelld.load.stage import ClosedStage, OpenStage
-from swelld.prompt import Message, Prompt
-
-
-class Prompts:
-    """Endless."""
-
-    size: int | None = None
-
-    def __getitem__(self, index: int) -> Prompt:
-        return Prompt(name=str(index), messages=(Message("user", "hi"),))
-
-
-class Asked(NamedTuple):
-    """One call of a client."""
-
-    prompt: int
-    ticket: Ticket
-    moment: float
-
-
-class Notes:
-    """Stands for a client: `answer` is what an exchange waits for, `reached` what it says."""
-
-    def __init__(self, seconds: float = 0.0, *, reached: bool = True) -> None:
-        self.asked: list[Asked] = []
-        self.dropped: list[Asked] = []
-        self.cancelled = 0
-        self.most = self._now = 0
-        self._seconds = seconds
-        self._reached = reached
-
-    def prepare(self, prompt: Prompt) -> Prompt:
-        return prompt
-
-    def drop(self, request: Prompt, ticket: Ticket, *_: object) -> None:
-        self.dropped.append(Asked(int(request.name), ticket, now()))
-
-    async def exchange(self, request: Prompt, ticket: Ticket) -> bool:
-        self.asked.append(Asked(int(request.name), ticket, now()))
-        self._now += 1
-        self.most = max(self.most, self._now)
-        try:
-            await asyncio.sleep(self._seconds)
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-        finally:
-            self._now -= 1
-        return self._reached
-
-    def start(self, request: Prompt, ticket: Ticket) -> Coroutine[None, None, bool]:
-        return self.exchange(request, ticket)
-
-    @property
-    def numbers(self) -> list[int]:
-        return [asked.ticket.index for asked in self.asked if not asked.ticket.warmup]
+from swelld.prompt import Prompt
 
 
 class Broken(Notes):

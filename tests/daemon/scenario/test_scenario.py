@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from swelld.load.stage import ClosedStage, OpenStage
 from swelld.prompts.synthetic import Synthetic
 from swelld.scenario import Scenario
+from swelld.schedule.model import Schedule
 
 
 def scenario(**keys: Any) -> Scenario:
@@ -19,7 +20,7 @@ def test_the_defaults_are_those_of_a_canary_by_hand() -> None:
     assert made.targets is None
     assert made.mix == "each"
     assert made.prompts == Synthetic(input_tokens=128, output_tokens=64)
-    assert made.schedule == "once"
+    assert made.schedule == Schedule(kind="at_start")
     assert (made.drain, made.max_in_flight, made.seed) == (30.0, 10000, None)
     assert made.objectives.thresholds() == {}
     assert made.objectives.share == 0.99

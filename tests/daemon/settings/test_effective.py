@@ -66,7 +66,11 @@ def test_quantities_are_printed_as_people_write_them() -> None:
     assert data["targets"]["a"]["max_response"] == "1MiB"
     assert data["scenarios"]["s"]["load"]["rate"] == ["1/s", "1/s..20/s"]
     assert data["scenarios"]["s"]["duration"] == "90s"
-    assert data["web"] == {"listen": "127.0.0.1:9464"}
+    assert (data["web"]["listen"], data["web"]["control_rate"], data["web"]["max_body"]) == (
+        "127.0.0.1:9464",
+        "5/s",
+        "1MiB",
+    )
 
 
 def test_secrets_are_redacted_and_references_are_shown() -> None:

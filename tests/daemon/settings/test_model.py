@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from swelld.settings import Address, Settings
-from swelld.settings.model import format_address, parse_address, parse_shards
+from swelld.settings.model import parse_shards
+from swelld.settings.web import format_address, parse_address
 from swelld_exporters.sinks import Rotation
 
 

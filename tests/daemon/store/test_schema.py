@@ -12,7 +12,9 @@ import pytest
 from sample_results import empty_stage, goodput, open_stage, result, stage, statistics
 from swelld.analysis.verdict import LIMITS, verdict
 from swelld.result import (
+    ChecksFound,
     Corrected,
+    Cost,
     ErrorCount,
     Finding,
     Goodput,
@@ -111,6 +113,8 @@ def test_schema_must_be_named() -> None:
         (ObjectiveShare, "Goodput"),
         (Tokens, "Tokens"),
         (ErrorCount, "Errors"),
+        (ChecksFound, "Checks"),
+        (Cost, "Cost"),
         (Validity, "Validity"),
         (Phases, "Phases"),
         (GpuUse, "GPU"),
@@ -137,7 +141,7 @@ def test_every_struct_of_the_result_is_among_those_documented() -> None:
         kind.__name__
         for kind in (
             *(Result, RunInfo, StageResult, Requests, Statistics, Corrected, Goodput, ObjectiveShare, Tokens),
-            *(ErrorCount, Validity, Phases, Finding, GpuUse, GpuSummary),
+            *(ErrorCount, Validity, Phases, Finding, GpuUse, GpuSummary, ChecksFound, Cost),
             *(ServerResult, ServerLevel, ServerCheck, ServerTimeline),
         )
     }

@@ -1,0 +1,178 @@
+"""What can be done through the API."""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from swelld.api.addresses import Policy, Resolver
+from swelld.api.control import (
+    NAME_PATTERN,
+    Annotation,
+    Change,
+    Control,
+    Inline,
+    Labels,
+    ScenarioInfo,
+    Start,
+    Text,
+)
+from swelld.api.inline import read_inline
+from swelld.api.problems import Problem
+from swelld.api.reading import scenario_named
+from swelld.api.route import Call, Reply, Route
+from swelld.store.base import RunSummary
+
+
+class StartRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A run that is wanted."""
+
+    scenario: Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)] | dict[str, Any]
+    """The name of a configured scenario, or a whole one with the keys of the configuration file. Its `targets` are
+    names of configured ones, or a mapping from new names to targets, where `web.inline_targets` allows them."""
+    labels: Labels = {}
+    note: Text = ""
+
+
+class StartScenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to write at the run."""
+
+    labels: Labels = {}
+    note: Text = ""
+
+
+class CancelRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How to end a run."""
+
+    force: bool = False
+    """Cut off the requests under way instead of waiting for their answers."""
+
+
+class Acting:
+    """One method for each path."""
+
+    def __init__(self, control: Control, policy: Policy, resolver: Resolver) -> None:
+        self._control = control
+        self._policy = policy
+        self._resolver = resolver
+
+    def routes(self) -> list[Route]:
+        """The table."""
+        scenario, run = "/api/v1/scenarios/{name}", "/api/v1/runs/{id}"
+        return [
+            Route(
+                method="POST",
+                path="/api/v1/runs",
+                endpoint=self.start,
+                summary="Start a run",
+                role="operate",
+                body=StartRequest,
+                status=201,
+                answer=RunSummary,
+                errors=(403, 404, 409, 422, 503),
+                once=True,
+            ),
+            Route(
+                method="POST",
+                path=f"{scenario}/start",
+                endpoint=self.start_scenario,
+                summary="Start a run of a scenario now, whatever its schedule",
+                role="operate",
+                body=StartScenario,
+                body_required=False,
+                status=201,
+                answer=RunSummary,
+                errors=(404, 409, 422, 503),
+                once=True,
+            ),
+            _post(f"{scenario}/pause", self.pause, "Start no more runs of it, and send nothing new", ScenarioInfo),
+            _post(f"{scenario}/resume", self.resume, "Go on with a paused scenario", ScenarioInfo),
+            _post(f"{scenario}/change", self.change_scenario, "Change the level of its run", RunSummary, Change),
+            _post(f"{run}/change", self.change, "Change the level of a run under way", RunSummary, Change),
+            _post(f"{run}/cancel", self.cancel, "End a run", RunSummary, CancelRequest, required=False, status=202),
+            Route(
+                method="PATCH",
+                path=run,
+                endpoint=self.annotate,
+                summary="Write a note or labels at a run",
+                role="operate",
+                body=Annotation,
+                answer=RunSummary,
+                errors=(404, 422, 503),
+            ),
+            Route(
+                method="DELETE",
+                path=run,
+                endpoint=self.delete,
+                summary="Forget a run that is over",
+                role="admin",
+                status=204,
+                errors=(404, 409, 503),
+            ),
+        ]
+
+    async def start(self, call: Call) -> Reply:
+        body: StartRequest = call.body
+        scenario: str | Inline
+        if isinstance(body.scenario, str):
+            scenario = scenario_named(self._control, body.scenario).name
+        else:
+            configured = [target.name for target in self._control.targets()]
+            scenario = await read_inline(body.scenario, configured, self._policy, self._resolver)
+        return _begun(await self._control.start(Start(scenario, body.labels, body.note, call.caller.name)))
+
+    async def start_scenario(self, call: Call) -> Reply:
+        body: StartScenario = call.body
+        name = scenario_named(self._control, call.path["name"]).name
+        return _begun(await self._control.start(Start(name, body.labels, body.note, call.caller.name)))
+
+    async def pause(self, call: Call) -> ScenarioInfo:
+        return await self._control.pause(call.path["name"])
+
+    async def resume(self, call: Call) -> ScenarioInfo:
+        return await self._control.resume(call.path["name"])
+
+    async def change_scenario(self, call: Call) -> RunSummary:
+        scenario = scenario_named(self._control, call.path["name"])
+        if scenario.run_id is None:
+            raise Problem(409, f"scenario {scenario.name} has no run under way; start one")
+        return await self._control.change(scenario.run_id, _one_level(call.body))
+
+    async def change(self, call: Call) -> RunSummary:
+        return await self._control.change(call.path["id"], _one_level(call.body))
+
+    async def cancel(self, call: Call) -> RunSummary:
+        body: CancelRequest = call.body
+        return await self._control.cancel(call.path["id"], force=body.force)
+
+    async def annotate(self, call: Call) -> RunSummary:
+        return await self._control.annotate(call.path["id"], call.body)
+
+    async def delete(self, call: Call) -> None:
+        await self._control.delete(call.path["id"])
+
+
+def _begun(run: RunSummary) -> Reply:
+    return Reply(run, f"/api/v1/runs/{run.id}")
+
+
+def _one_level(change: Change) -> Change:
+    if (change.rate is None) == (change.concurrency is None):
+        raise Problem(422, "give either `rate` or `concurrency`")
+    return change
+
+
+def _post(
+    path: str, endpoint: Any, summary: str, answer: Any, body: Any = None, *, required: bool = True, status: int = 200
+) -> Route:
+    return Route(
+        method="POST",
+        path=path,
+        endpoint=endpoint,
+        summary=summary,
+        role="operate",
+        body=body,
+        body_required=required,
+        status=status,
+        answer=answer,
+        errors=(404, 409, 422, 503),
+    )

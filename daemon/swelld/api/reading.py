@@ -1,0 +1,256 @@
+"""What can be read through the API."""
+
+import platform
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from swelld import __version__
+from swelld.api.audit import Audit, Entry, Kind
+from swelld.api.comparison import Comparison, compare
+from swelld.api.control import (
+    NAME_PATTERN,
+    Control,
+    NotFound,
+    RunDetail,
+    ScenarioInfo,
+    Status,
+    TargetInfo,
+)
+from swelld.api.exports import MEDIA_TYPES, SUFFIXES, Form, export
+from swelld.api.problems import Problem
+from swelld.api.route import Call, Nothing, Route
+from swelld.config import suggest
+from swelld.result import Result
+from swelld.store.base import LARGEST_PAGE, Filter, Listing, Page, State
+
+T = TypeVar("T")
+Short = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00]*$")]
+
+
+class BuildInfo(msgspec.Struct, frozen=True):
+    """What is running."""
+
+    version: str
+    python: str
+
+
+class Targets(msgspec.Struct, frozen=True):
+    """Every target."""
+
+    targets: list[TargetInfo]
+
+
+class Scenarios(msgspec.Struct, frozen=True):
+    """Every configured scenario."""
+
+    scenarios: list[ScenarioInfo]
+
+
+class AuditLog(msgspec.Struct, frozen=True):
+    """The last requests of one kind, the latest first."""
+
+    entries: list[Entry]
+
+
+class RunQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which runs, and which page of them; whatever is given must hold."""
+
+    scenario: Short | None = None
+    state: list[State] = []
+    """Any of these; may be repeated."""
+    target: Short | None = None
+    model: Short | None = None
+    label: list[Annotated[str, msgspec.Meta(max_length=300, pattern=r"^[^\x00=]+(=[^\x00]*)?$")]] = []
+    """NAME or NAME=VALUE; may be repeated, and all must hold."""
+    instance: Short | None = None
+    since: Short | None = None
+    """Begun at this moment or later: ISO 8601 with an offset, or Unix seconds."""
+    until: Short | None = None
+    """Begun before this moment."""
+    text: Short | None = None
+    """In the id, the scenario, the note or a label."""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_PAGE)] = 50
+    after: Short | None = None
+    """The `next` of the page before."""
+
+
+class CompareQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to compare with."""
+
+    base: Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
+    """The id of the run that the other is judged by."""
+
+
+class ExportQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """In which shape."""
+
+    format: Form = "json"
+    """`json` is the result file, `csv` one row for each target and stage, `text` the report for people."""
+
+
+class AuditQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which entries."""
+
+    kind: Kind = "acted"
+    """What was done, or what was `refused`."""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+
+
+class Reading:
+    """One method for each path."""
+
+    def __init__(self, control: Control, audit: Audit) -> None:
+        self._control = control
+        self._audit = audit
+
+    def routes(self) -> list[Route]:
+        """The table."""
+        run = "/api/v1/runs/{id}"
+        return [
+            _get("/api/v1/status", self.status, "How the daemon is", Status),
+            _get("/api/v1/status/buildinfo", self.build_info, "What is running", BuildInfo),
+            _get("/api/v1/status/config", self.config, "The effective configuration, without secrets", dict[str, Any]),
+            _get("/api/v1/targets", self.targets, "Every target", Targets),
+            _get("/api/v1/targets/{name}", self.target, "One target", TargetInfo),
+            _get("/api/v1/scenarios", self.scenarios, "Every configured scenario, and what it is doing", Scenarios),
+            _get("/api/v1/scenarios/{name}", self.scenario, "One scenario", ScenarioInfo),
+            _get("/api/v1/runs", self.runs, "Runs, the latest first", Listing, RunQuery, errors=(422,)),
+            _get(run, self.run, "One run: its progress, or its result", RunDetail),
+            _get(
+                f"{run}/compare", self.compare, "A run beside a former one", Comparison, CompareQuery, errors=(409, 422)
+            ),
+            Route(
+                method="GET",
+                path=f"{run}/export",
+                endpoint=self.export,
+                summary="The result as a file",
+                query=ExportQuery,
+                answer=Result,
+                media={"text/csv": "One row for each target and stage", "text/plain": "The report for people"},
+                errors=(404, 409, 422),
+            ),
+            _get(
+                "/api/v1/audit",
+                self.audit,
+                "Who changed what, or was refused",
+                AuditLog,
+                AuditQuery,
+                role="admin",
+                errors=(422,),
+            ),
+        ]
+
+    async def status(self, call: Call) -> Status:
+        return self._control.status()
+
+    async def build_info(self, call: Call) -> BuildInfo:
+        return BuildInfo(__version__, platform.python_version())
+
+    async def config(self, call: Call) -> dict[str, Any]:
+        return self._control.config()
+
+    async def targets(self, call: Call) -> Targets:
+        return Targets(self._control.targets())
+
+    async def target(self, call: Call) -> TargetInfo:
+        found = {target.name: target for target in self._control.targets()}
+        return _known("target", call.path["name"], found)
+
+    async def scenarios(self, call: Call) -> Scenarios:
+        return Scenarios(self._control.scenarios())
+
+    async def scenario(self, call: Call) -> ScenarioInfo:
+        return scenario_named(self._control, call.path["name"])
+
+    async def runs(self, call: Call) -> Listing:
+        query: RunQuery = call.query
+        wanted = Filter(
+            scenario=query.scenario,
+            states=tuple(query.state),
+            target=query.target,
+            model=query.model,
+            labels=dict(label.partition("=")[::2] for label in query.label),
+            instance=query.instance,
+            since=_moment("since", query.since),
+            until=_moment("until", query.until),
+            text=query.text,
+        )
+        return await self._control.runs(wanted, Page(query.limit, query.after))
+
+    async def run(self, call: Call) -> RunDetail:
+        return await self._control.run(call.path["id"])
+
+    async def compare(self, call: Call) -> Comparison:
+        query: CompareQuery = call.query
+        return compare(await self._result(query.base), await self._result(call.path["id"]))
+
+    async def export(self, call: Call) -> web.Response:
+        query: ExportQuery = call.query
+        run_id = call.path["id"]
+        body = export(await self._result(run_id), query.format)
+        headers = {"Content-Disposition": f'attachment; filename="{run_id}.{SUFFIXES[query.format]}"'}
+        charset = None if query.format == "json" else "utf-8"
+        return web.Response(body=body, content_type=MEDIA_TYPES[query.format], charset=charset, headers=headers)
+
+    async def audit(self, call: Call) -> AuditLog:
+        query: AuditQuery = call.query
+        return AuditLog(self._audit.latest(query.kind, query.limit))
+
+    async def _result(self, run_id: str) -> Result:
+        found = (await self._control.run(run_id)).result
+        if found is None:
+            raise Problem(409, f"run {run_id} has no result yet; wait for its end")
+        return found
+
+
+def scenario_named(control: Control, name: str) -> ScenarioInfo:
+    """One of the configured scenarios; NotFound names what there is."""
+    return _known("scenario", name, {scenario.name: scenario for scenario in control.scenarios()})
+
+
+def _known(kind: str, name: str, found: dict[str, T]) -> T:
+    if name not in found:
+        raise NotFound(f"there is no {kind} {name!r}; {suggest(name, found)}")
+    return found[name]
+
+
+def _moment(name: str, text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise Problem(422, f"{name}: is no moment; write 2026-11-14T10:20:30Z or Unix seconds")
+    return moment.timestamp()
+
+
+def _get(
+    path: str,
+    endpoint: Any,
+    summary: str,
+    answer: Any,
+    query: type[msgspec.Struct] = Nothing,
+    *,
+    role: Literal["read", "admin"] = "read",
+    errors: tuple[int, ...] = (),
+) -> Route:
+    named = (404,) if "{" in path else ()
+    return Route(
+        method="GET",
+        path=path,
+        endpoint=endpoint,
+        summary=summary,
+        query=query,
+        answer=answer,
+        role=role,
+        errors=(*named, *errors),
+    )

@@ -1,0 +1,215 @@
+"""Carrying out runs, any number at a time, with everything that surrounds a run and outlives it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from swelld.app.calibration import calibrated
+from swelld.app.exporting import Outlets
+from swelld.app.gpu import Gpus
+from swelld.app.push import Pushes
+from swelld.app.recording import Recording
+from swelld.app.spec import specify
+from swelld.clock import WallClock
+from swelld.engine.launch import Fleet
+from swelld.hub.budget import Budgets, Spending
+from swelld.hub.ceiling import Ceilings
+from swelld.hub.courtesy import Courtesy
+from swelld.hub.metrics import MetricsListener
+from swelld.hub.run import Run
+from swelld.hub.servers import Company, watched
+from swelld.hub.spec import Listener, Spec, Witness
+from swelld.result import Result
+from swelld.scenario import Scenario
+from swelld.settings import Settings
+from swelld.store.base import RunRow, StageDistributions, State, TargetRow
+from swelld.store.metadata import config_hash
+from swelld_exporters.prometheus.registry import Registry
+from swelld_exporters.prometheus.requests import RequestMetrics
+from swelld_exporters.prometheus.runs import LatestRuns, show_state
+
+log = logging.getLogger(__name__)
+
+
+class Keeps(Protocol):
+    """The part of a store that runs are written to."""
+
+    async def begin(self, row: RunRow) -> None: ...
+    async def checkpoint(self, result: Result, distributions: Sequence[StageDistributions], state: State) -> None: ...
+    async def finish(self, result: Result, distributions: Sequence[StageDistributions]) -> None: ...
+    async def fail(self, run_id: str, finished: float) -> None: ...
+
+
+class Nowhere:
+    """Keeps nothing."""
+
+    async def begin(self, row: RunRow) -> None: ...
+    async def checkpoint(self, result: Result, distributions: Sequence[StageDistributions], state: State) -> None: ...
+    async def finish(self, result: Result, distributions: Sequence[StageDistributions]) -> None: ...
+    async def fail(self, run_id: str, finished: float) -> None: ...
+
+
+class Watcher(Listener, Witness, Protocol):
+    """Listens to a run and is its witness."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commission:
+    """A run that is wanted, and what is known of it besides what it is to do."""
+
+    spec: Spec
+    scenario: Scenario
+    labels: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A run that is being carried out."""
+
+    row: RunRow
+    run: Run
+
+
+class Conductor:
+    """Owns what outlives runs: metrics, outlets, GPUs, load processes, budgets, ceilings. The store is handed in."""
+
+    def __init__(
+        self, settings: Settings, command: Sequence[str], registry: Registry, store: Keeps | None = None
+    ) -> None:
+        """ValueError or OSError say what of the settings cannot be used."""
+        self.under_way: dict[str, UnderWay] = {}
+        """By run id."""
+        self.registry = registry
+        self.budgets = Budgets(registry)
+        self.requests = RequestMetrics(registry, WallClock())
+        self.ceilings = Ceilings()
+        self._settings = settings
+        self._command = command
+        self._store: Keeps = store or Nowhere()
+        self._latest = LatestRuns(registry)
+        self._company = Company()
+        self._fleet = Fleet(settings.shards)
+        self._outlets = Outlets(settings.exporters, registry)
+        self._gpus = Gpus(settings.exporters.nvml, registry)
+        self._pushes = Pushes(settings.exporters.pushgateway, registry)
+
+    def open(self) -> None:
+        """Begin to read GPUs and to push."""
+        self._gpus.start()
+        self._pushes.start()
+
+    async def aclose(self) -> None:
+        """Once no run is under way: export, push, and leave nothing behind."""
+        await self._outlets.aclose()
+        await self._pushes.aclose()
+        await self._gpus.aclose()
+        await self._fleet.aclose()
+
+    def declare(self, settings: Settings, name: str) -> None:
+        """Every series of a scenario that can be foreseen, before anything has happened."""
+        show_state(self.registry, name, None)
+        spec = specify(settings, name)
+        listener = MetricsListener(self.registry, self.requests)
+        for stage in spec.stages(1):
+            listener.declare(spec, stage)
+
+    async def carry_out(self, wanted: Commission, begun: Callable[[Run], None] = lambda _: None) -> Result:
+        """One run from its beginning to its result, which is kept and told everywhere; `begun` gets it to hold.
+
+        RunFailed, ValueError or OSError where nothing can be reported; the store knows of that run all the same.
+        """
+        row = row_of(wanted)
+        apart = wanted.scenario.shards is not None
+        self.ceilings.admit(wanted.spec, apart=apart)
+        try:
+            await self._store.begin(row)
+            async with calibrated(wanted.spec, wanted.scenario.calibration) as spec:
+                return await self._execute(spec, wanted.scenario, row, begun)
+        except BaseException:
+            await self._store.fail(row.id, time.time())
+            raise
+        finally:
+            self.ceilings.release(wanted.spec.id)
+
+    async def _execute(self, spec: Spec, scenario: Scenario, row: RunRow, begun: Callable[[Run], None]) -> Result:
+        def throttle(reason: str, factor: float) -> None:
+            run.throttle(reason, factor)
+
+        metrics = MetricsListener(self.registry, self.requests, lambda: run.state)
+        recording = self._recording(spec)
+        witnesses = self._witnesses(spec, scenario, throttle)
+        heard: list[Listener] = [metrics, *witnesses, *([recording] if recording else [])]
+        crew = self._fleet.crew(spec.plan, scenario.shards)
+        run = Run(spec, crew, heard, witnesses, self.ceilings, apart=scenario.shards is not None)
+        self.under_way[spec.id] = UnderWay(row, run)
+        show_state(self.registry, spec.scenario, run.state)
+        log.info("run %s of scenario %s begins", spec.id, spec.scenario)
+        begun(run)
+        writing = asyncio.create_task(self._write_checkpoints(run))
+        try:
+            result = await run.execute()
+        finally:
+            writing.cancel()
+            del self.under_way[spec.id]
+            metrics.run_ends(spec)
+            show_state(self.registry, spec.scenario, run.state)
+            if recording:
+                recording.close()
+        await self._conclude(run, result, recording)
+        return result
+
+    async def _conclude(self, run: Run, result: Result, recording: Recording | None) -> None:
+        log.info("run %s of scenario %s is %s", result.run.id, result.run.scenario, result.run.state)
+        if recording:
+            recording.finish(result)
+        await self._store.finish(result, _distributions(run))
+        self._latest.add(result, config_hash(result.run.config))
+        self._pushes.run_over()
+
+    def _witnesses(self, spec: Spec, scenario: Scenario, throttle: Callable[[str, float], None]) -> list[Watcher]:
+        courtesy = Courtesy(scenario.yielding, spec, throttle, self.registry) if scenario.yielding else None
+        servers = watched(spec, self.registry, self._company, courtesy.look if courtesy else None)
+        spending = Spending(self.budgets, spec, throttle)
+        return [
+            *servers,
+            *self._gpus.recorders(),
+            *self._outlets.feeds(spec),
+            *([courtesy] if courtesy else []),
+            spending,
+        ]
+
+    def _recording(self, spec: Spec) -> Recording | None:
+        files = self._settings.exporters.files
+        wanted = files.rotation is not None if files.enabled is None else files.enabled
+        if not wanted or (spec.endless and not files.rotation):
+            return None
+        return Recording(self._settings.store.dir, spec, self._command, files)
+
+    async def _write_checkpoints(self, run: Run) -> None:
+        while True:
+            await asyncio.sleep(self._settings.store.checkpoint)
+            if run.state in ("running", "draining"):
+                await self._store.checkpoint(run.so_far(), _distributions(run), run.state)
+
+
+def row_of(wanted: Commission) -> RunRow:
+    """What is known of a run when it begins."""
+    plan = wanted.spec.plan
+    return RunRow(
+        id=wanted.spec.id,
+        scenario=wanted.spec.scenario,
+        started=time.time(),
+        seed=plan.seed,
+        config=wanted.spec.config,
+        targets=tuple(TargetRow(name, target.model) for name, target in zip(plan.names, plan.targets, strict=True)),
+        labels=wanted.labels,
+        note=wanted.note,
+    )
+
+
+def _distributions(run: Run) -> list[StageDistributions]:
+    return [StageDistributions(*one) for one in run.distributions()]

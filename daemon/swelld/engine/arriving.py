@@ -1,0 +1,104 @@
+"""An open loop in one lane: arrivals that fall due."""
+
+import asyncio
+from typing import Final
+
+from swelld.clock import now
+from swelld.engine.client import Ticket
+from swelld.engine.loads import Load
+from swelld.engine.pacing import Alarm
+from swelld.engine.plan import Change, RunStage
+from swelld.engine.valve import CEILING
+from swelld.load.arrivals import Arrival, Schedule, passes, share
+from swelld.load.stage import OpenStage
+
+FULL: Final = "as many requests in flight as `max_in_flight` allows"
+DOWN: Final = "the load process was down when it was due"
+NEAR: Final = 0.02
+"""An arrival that is due so soon is let be when the rate is changed: the change itself is further off."""
+AT_ONCE: Final = 200
+"""Arrivals of a predecessor that are passed over in one go: some 0.5 ms."""
+
+
+class OpenLoad(Load):
+    """This shard's arrivals: every n-th of the whole schedule, at its own moment, whatever became of the others."""
+
+    def __init__(self, order: RunStage, *context: object) -> None:
+        super().__init__(order, *context)  # type: ignore[arg-type]
+        assert isinstance(order.stage, OpenStage)
+        self._stage = order.stage
+        self._limit = share(order.stage.max_in_flight, self._part, self._parts)
+        self._schedule = Schedule(order.stage, self._seed, self._part, self._parts, order.turns)
+        self._turned = False
+
+    def change(self, change: Change) -> None:
+        if change.turn is not None:
+            self._schedule.turn(change.turn)
+            self._turned = True
+            self._tell()
+
+    async def _offer(self) -> None:
+        alarm = Alarm()
+        try:
+            await self._pass_over(self._begun)
+            back = now() if self._order.begun else 0.0
+            arrival = self._schedule.next()
+            while True:
+                if arrival is None:
+                    if not await self._turned_before_end():
+                        return
+                    arrival = self._schedule.present()
+                    continue
+                due = self._order.start + arrival.due
+                if due - now() > 2 * NEAR and await self._turned_before(due - NEAR):
+                    arrival = self._schedule.present()
+                    continue
+                await self._fall_due(arrival, due, back, alarm)
+                arrival = self._schedule.next()
+        finally:
+            alarm.close()
+
+    async def _pass_over(self, count: int) -> None:
+        """Arrivals that a predecessor has seen to: months of them may be many."""
+        for number in range(count):
+            self._schedule.next()
+            if number % AT_ONCE == AT_ONCE - 1:
+                await asyncio.sleep(0)
+
+    async def _fall_due(self, arrival: Arrival, due: float, back: float, alarm: Alarm) -> None:
+        """Wait for the moment, then send, drop or withhold; `back` is when a shard that died was replaced."""
+        target, request = self._prepare(arrival.number, warmup=arrival.warmup)
+        ticket = Ticket(stage=self._order.number, index=arrival.number, warmup=arrival.warmup, due=due)
+        client, valve = self._clients[target], self._valve
+        await alarm.until(due)
+        if not passes(self._schedule.place, valve.factor):
+            await self._withhold(valve.reason, target)
+        elif len(self._live) >= self._limit or due < back:
+            client.drop(request, ticket, FULL if due >= back else DOWN)
+            await asyncio.sleep(0)  # a backlog of drops must not starve the loop
+        elif (meter := valve.meters[target]) is None:
+            self._begin(client.start(request, ticket))
+        elif meter.take(now()):
+            sent = self._begin(client.start(request, ticket))
+            sent.add_done_callback(lambda _: meter.release())
+        else:
+            await self._withhold(CEILING, target)
+
+    async def _withhold(self, reason: str, target: int) -> None:
+        self._clients[target].begun += 1  # the place in the schedule is used up all the same
+        self._valve.withhold(reason, target)
+        await asyncio.sleep(0)  # likewise
+
+    async def _turned_before(self, moment: float) -> bool:
+        """Sleep until `moment`; True at once when the rate is changed."""
+        while not self._turned and now() < moment:
+            await self._news_before(moment)
+        turned, self._turned = self._turned, False
+        return turned
+
+    async def _turned_before_end(self) -> bool:
+        """The window lasts to its end even if no arrival is left; True if a change of the rate brings more."""
+        stage = self._stage
+        if stage.duration is None or stage.requests is not None or stage.warmup_requests:
+            return False
+        return await self._turned_before(self._order.start + stage.warmup_seconds + stage.duration)

@@ -1,0 +1,170 @@
+"""Budgets of a daemon: listeners that count what runs use, and stop them where nothing is left."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from swelld.analysis import figures
+from swelld.columns import Columns
+from swelld.distribution import Floats
+from swelld.engine.plan import Pulse
+from swelld.hub.ledger import Exhausted, Ledger, Owner
+from swelld.hub.spec import Batch, Spec
+from swelld.load.stage import Stage
+from swelld.measurement import Measurement, Outcome
+from swelld.result import Finding, Result
+from swelld.spending import Budget, Price, What
+from swelld_exporters import names
+from swelld_exporters.prometheus.registry import Registry
+
+log = logging.getLogger(__name__)
+
+REASON: Final = "budget"
+
+
+class Budgets:
+    """The ledger of a daemon, and its gauges; `clock` tells Unix seconds."""
+
+    def __init__(self, registry: Registry | None = None, clock: Callable[[], float] = time.time) -> None:
+        self.ledger = Ledger()
+        self._registry = registry
+        self._clock = clock
+        self._shown: set[tuple[str, ...]] = set()
+
+    def configure(self, scenarios: Mapping[str, Budget | None], targets: Mapping[str, Budget | None]) -> None:
+        """What may be used from now on, by name; what was used already stays."""
+        budgets = {Owner("scenario", name): budget for name, budget in scenarios.items() if budget is not None}
+        budgets |= {Owner("target", name): budget for name, budget in targets.items() if budget is not None}
+        self.ledger.configure(budgets)
+        self.show()
+
+    def exhausted(self, spec: Spec) -> Exhausted | None:
+        """What keeps this run from sending anything now; of several budgets the one that does so for longest."""
+        moment = self._clock()
+        found = [self.ledger.exhausted(owner, moment) for owner in owners(spec)]
+        return max((one for one in found if one is not None), key=lambda one: one.until, default=None)
+
+    def use(self, spec: Spec, target: int, what: What, amount: float) -> None:
+        """Count for the run's scenario and for one of its targets."""
+        scenario, *targets = owners(spec)
+        for owner in (scenario, targets[target]):
+            self.ledger.use(owner, what, amount, self._clock())
+
+    def show(self, some: Iterable[Owner] | None = None) -> None:
+        """Bring the gauges up to date, of all owners if not said.
+
+        To be called now and then also while nothing runs: windows begin anew by themselves.
+        """
+        if self._registry is None:
+            return
+        used, over = self._registry.gauge(names.BUDGET_USED), self._registry.gauge(names.BUDGET_EXHAUSTED)
+        shown: set[tuple[str, ...]] = set()
+        for owner in self.ledger.owners() if some is None else some:
+            for what, limit, ratio in self.ledger.ratios(owner, self._clock()):
+                labels = (*owner.labels, what, limit.window)
+                used.labels(*labels).set(ratio)
+                over.labels(*labels).set(ratio >= 1.0)
+                shown.add(labels)
+        if some is None:
+            for gone in self._shown - shown:
+                for gauge in (used, over):
+                    gauge.remove(**dict(zip(names.BUDGET_USED.labels, gone, strict=True)))
+        self._shown = shown if some is None else self._shown | shown
+
+
+class Spending:
+    """One run's way into the ledger: counts what it uses, stops it and lets it go on. A listener and a witness.
+
+    `throttle` is told a reason and the share of the load to send: nothing of it while a budget is used up.
+    """
+
+    def __init__(self, budgets: Budgets, spec: Spec, throttle: Callable[[str, float], None]) -> None:
+        self._budgets = budgets
+        self._spec = spec
+        self._throttle = throttle
+        self._in_flight: Counter[tuple[int, int]] = Counter()  # by shard and target
+        self._stopped: Exhausted | None = None
+        self._stops: Counter[str] = Counter()  # by budget
+
+    # --- the listener
+
+    def stage_begins(self, spec: Spec, stage: Stage) -> None:
+        self._judge()
+
+    def batch(self, spec: Spec, stage: Stage, target: int, found: Batch) -> None:
+        self._budgets.use(spec, target, "tokens", tokens(found.columns) + broken_off(found.measurements))
+        price = spec.plan.targets[target].price
+        if price is not None:
+            self._budgets.use(spec, target, "cost", cost(found.columns, price))
+
+    def pulse(self, spec: Spec, stage: Stage, pulse: Pulse, *, saturated: bool) -> None:
+        ended = Counter(m.target for m in pulse.measurements if m.outcome is not Outcome.DROPPED)
+        for target, in_flight in enumerate(pulse.in_flight):
+            before = self._in_flight[pulse.shard, target]
+            self._in_flight[pulse.shard, target] = in_flight
+            # Below zero only after a load process died: what it had under way was counted when it began.
+            self._budgets.use(spec, target, "requests", max(0, ended[target] + in_flight - before))
+        self._judge()
+
+    def measurement_errors(self, spec: Spec, errors: Floats) -> None:
+        """The calibration has a server of its own."""
+
+    # --- the witness
+
+    async def begin(self) -> None:
+        """Nothing may be sent where nothing is left."""
+        self._judge()
+
+    async def end(self) -> None:
+        """All was counted as it came."""
+
+    def complete(self, result: Result) -> Result:
+        """With the budgets that stopped it."""
+        if not self._stops:
+            return result
+        findings = [
+            Finding("WARNING", REASON, f"{budget}, was used up {_times(count)}", reason="nothing was sent meanwhile")
+            for budget, count in self._stops.items()
+        ]
+        return msgspec.structs.replace(result, verdict=[*result.verdict, *findings])
+
+    def _judge(self) -> None:
+        stopped, before = self._budgets.exhausted(self._spec), self._stopped
+        self._stopped = stopped
+        if stopped is not None and stopped != before:
+            self._stops[stopped.budget] += 1
+            log.warning("scenario %s sends nothing: %s", self._spec.scenario, stopped)
+        if (stopped is None) != (before is None):
+            self._throttle(REASON, 1.0 if stopped is None else 0.0)
+            if stopped is None:
+                log.info("scenario %s sends again: its budgets begin anew", self._spec.scenario)
+        self._budgets.show(owners(self._spec))
+
+
+def owners(spec: Spec) -> list[Owner]:
+    """Whose budgets a run uses: the scenario's, and those of its targets in order."""
+    return [Owner("scenario", spec.scenario), *(Owner("target", name) for name in spec.plan.names)]
+
+
+def tokens(columns: Columns) -> int:
+    """Of good answers and their prompts."""
+    return sum(columns.input_tokens_by_source.values()) + sum(columns.output_tokens_by_source.values())
+
+
+def broken_off(measurements: Sequence[Measurement]) -> int:
+    """Events with tokens of answers that did not end well: the least that they have used."""
+    return sum(len(m.tokens_at) // 8 for m in measurements if m.outcome is not Outcome.OK)
+
+
+def cost(columns: Columns, price: Price) -> float:
+    """Of good answers."""
+    inputs, outputs = columns.input_tokens_by_source, columns.output_tokens_by_source
+    return price.of(sum(inputs.values()), sum(outputs.values()), columns.cached_tokens)
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{figures.count(count)} times")

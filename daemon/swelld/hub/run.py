@@ -71,6 +71,7 @@ class Run:
         self._absent: set[int] = set()
         """Shards that died and are not ready again."""
         self._stopping = asyncio.Event()
+        self._forced = False
         self._done_before = 0
 
     async def execute(self) -> Result:
@@ -103,7 +104,9 @@ class Run:
         for number, stage in enumerate(self._stages):
             if not self._stopping.is_set():
                 await self._run_stage(number, stage)
-        return "cancelled" if self._stopping.is_set() else "completed"
+        # What has no end of its own ends well when it is drained.
+        cut = self._stopping.is_set() and (self._forced or not self.spec.endless)
+        return "cancelled" if cut else "completed"
 
     async def _dismiss_witnesses(self) -> None:
         """What one of them cannot say is no reason to lose what the run has found."""
@@ -116,6 +119,7 @@ class Run:
         if self.state in OVER:
             return
         self._stopping.set()
+        self._forced = self._forced or force
         self.state = "draining"
         if self._level is not None:
             self._level.cut()

@@ -1,13 +1,9 @@
 """`swelld daemon` as a process: from a file or from the environment alone, watched over HTTP, stopped by a signal."""
 
 import json
-import re
 import signal
-import subprocess
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +11,7 @@ import jsonschema
 import pytest
 
 from command import started
+from daemon_process import document, listening, page, samples, stop, until
 from sim_client import ask, truth
 from swelld.sim import SimOptions, simulated
 
@@ -31,52 +28,6 @@ def process() -> Iterator[str]:
 def sim(process: str) -> str:
     ask(process, "/sim/reset")
     return process
-
-
-def listening(process: "subprocess.Popen[str]") -> str:
-    """The URL that it announces."""
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    found = re.fullmatch(r"swelld serves (http://127\.0\.0\.1:\d+)/metrics\n", line)
-    assert found, (line, process.poll())
-    return found[1]
-
-
-def page(url: str) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(url, timeout=10) as response:
-            return response.status, response.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-
-
-def samples(url: str, name: str) -> dict[str, float]:
-    """Values of one metric by their labels, as text."""
-    status, text = page(f"{url}/metrics")
-    assert status == 200
-    found = re.findall(rf"^{name}(\{{.*\}})? (\S+)$", text, re.MULTILINE)
-    return {labels: float(value) for labels, value in found}
-
-
-def until(true: Callable[[], Any], seconds: float = 20.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
-    return found
-
-
-def document(url: str) -> Any:
-    return json.loads(page(url)[1])
-
-
-def stop(process: "subprocess.Popen[str]") -> str:
-    """SIGTERM, and what it said about itself."""
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=15)
-    assert process.returncode == 0, err
-    assert "Traceback" not in err
-    return err
 
 
 def test_a_file(sim: str, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from swelld.engine.plan import Broken, Died, Opened, Pulse, RunStage, StageDone,
 from swelld.load.arrivals import passes
 from swelld.load.stage import ClosedStage, OpenStage
 from swelld.measurement import Measurement, Outcome
+from swelld.prompts.finite import FinitePrompts
 from swelld.prompts.inline import Inline
 from swelld.sim import SimOptions, simulated
 
@@ -141,11 +142,11 @@ async def test_a_process_that_hangs_is_killed_and_that_is_said(
 async def test_a_process_that_takes_part_in_nothing_may_be_silent(
     sim: str, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fleets, "SILENT_SECONDS", 0.4)
+    monkeypatch.setattr(fleets, "SILENT_SECONDS", 4.0)
     async with opened(fleet.crew(plan_for(sim))):
         pass
     (process,) = load_processes()
-    await asyncio.sleep(1.5)
+    await asyncio.sleep(6.5)
     assert [one.pid for one in load_processes()] == [process.pid]
 
 
@@ -226,9 +227,9 @@ async def test_a_throttle_lasts_over_stages_and_is_told_by_its_reason(sim: str, 
 class Slow(Inline):
     """Takes its time to be opened, as a large data set does."""
 
-    def open(self, seed: int) -> "Inline":  # type: ignore[override]
+    def open(self, seed: int) -> FinitePrompts:
         time.sleep(1.0)
-        return super().open(seed)  # type: ignore[return-value]
+        return super().open(seed)
 
 
 async def test_a_run_that_is_opened_does_not_hold_up_the_others(sim: str) -> None:

@@ -153,7 +153,7 @@ async def test_changes_that_cannot_be(sim: str, tmp_path: Path) -> None:
             ({"rate": 201.0}, "a ceiling of 200/s, but the load asks for 201/s"),
         ):
             with pytest.raises(ValueError, match=text):
-                one.run.change(**change)  # type: ignore[arg-type]
+                one.run.change(**change)
 
 
 @pytest.mark.parametrize("shards", ["inline", 2])

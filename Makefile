@@ -23,9 +23,13 @@ check: $(VENV)/.check ## lint, types, layers, generated files
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m swelld.gen --check
+	@$(BIN)/python -m swelld_grafana --check
+	@$(BIN)/python -m swelld_grafana.rules --check
 
-gen: $(VENV)/.run ## write the generated files anew
+gen: $(VENV)/.test ## write the generated files anew: documentation, dashboards, rules
 	@$(BIN)/python -m swelld.gen
+	@$(BIN)/python -m swelld_grafana
+	@$(BIN)/python -m swelld_grafana.rules
 
 bench: $(VENV)/.test ## measure swelld against servers whose behaviour is known
 	@$(BIN)/python bench/run.py

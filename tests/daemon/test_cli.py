@@ -10,8 +10,8 @@ from typer.testing import CliRunner, Result
 
 import sample_results
 from swelld.app import commands, once
+from swelld.app.conductor import Finished
 from swelld.app.flags import Flags
-from swelld.app.once import Finished
 from swelld.cli import app
 from swelld.settings import Settings
 

@@ -87,6 +87,15 @@ class Acting:
             _post(f"{scenario}/pause", self.pause, "Start no more runs of it, and send nothing new", ScenarioInfo),
             _post(f"{scenario}/resume", self.resume, "Go on with a paused scenario", ScenarioInfo),
             _post(f"{scenario}/change", self.change_scenario, "Change the level of its run", RunSummary, Change),
+            _post(
+                f"{scenario}/cancel",
+                self.cancel_scenario,
+                "End its run",
+                RunSummary,
+                CancelRequest,
+                required=False,
+                status=202,
+            ),
             _post(f"{run}/change", self.change, "Change the level of a run under way", RunSummary, Change),
             _post(f"{run}/cancel", self.cancel, "End a run", RunSummary, CancelRequest, required=False, status=202),
             Route(
@@ -132,10 +141,17 @@ class Acting:
         return await self._control.resume(call.path["name"])
 
     async def change_scenario(self, call: Call) -> RunSummary:
+        return await self._control.change(self._run_of(call), _one_level(call.body))
+
+    async def cancel_scenario(self, call: Call) -> RunSummary:
+        body: CancelRequest = call.body
+        return await self._control.cancel(self._run_of(call), force=body.force)
+
+    def _run_of(self, call: Call) -> str:
         scenario = scenario_named(self._control, call.path["name"])
         if scenario.run_id is None:
             raise Problem(409, f"scenario {scenario.name} has no run under way; start one")
-        return await self._control.change(scenario.run_id, _one_level(call.body))
+        return scenario.run_id
 
     async def change(self, call: Call) -> RunSummary:
         return await self._control.change(call.path["id"], _one_level(call.body))

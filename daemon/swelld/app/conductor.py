@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Protocol
 
+import swelld
 from swelld.app.calibration import calibrated
 from swelld.app.exporting import Outlets
 from swelld.app.gpu import Gpus
@@ -18,6 +21,7 @@ from swelld.engine.launch import Fleet
 from swelld.hub.budget import Budgets, Spending
 from swelld.hub.ceiling import Ceilings
 from swelld.hub.courtesy import Courtesy
+from swelld.hub.instrument import Instrument
 from swelld.hub.metrics import MetricsListener
 from swelld.hub.run import Run
 from swelld.hub.servers import Company, watched
@@ -27,6 +31,7 @@ from swelld.scenario import Scenario
 from swelld.settings import Settings
 from swelld.store.base import RunRow, StageDistributions, State, TargetRow
 from swelld.store.metadata import config_hash
+from swelld_exporters import names
 from swelld_exporters.prometheus.registry import Registry
 from swelld_exporters.prometheus.requests import RequestMetrics
 from swelld_exporters.prometheus.runs import LatestRuns, show_state
@@ -67,6 +72,14 @@ class Commission:
 
 
 @dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that is over, and where its files are (None: nowhere)."""
+
+    result: Result
+    path: Path | None
+
+
+@dataclass(frozen=True, slots=True)
 class UnderWay:
     """A run that is being carried out."""
 
@@ -78,19 +91,28 @@ class Conductor:
     """Owns what outlives runs: metrics, outlets, GPUs, load processes, budgets, ceilings. The store is handed in."""
 
     def __init__(
-        self, settings: Settings, command: Sequence[str], registry: Registry, store: Keeps | None = None
+        self,
+        settings: Settings,
+        command: Sequence[str],
+        registry: Registry,
+        store: Keeps | None = None,
+        *,
+        record: bool,
     ) -> None:
-        """ValueError or OSError say what of the settings cannot be used."""
+        """`record`: whether runs get a directory. ValueError or OSError say what of the settings cannot be used."""
         self.under_way: dict[str, UnderWay] = {}
         """By run id."""
         self.registry = registry
         self.budgets = Budgets(registry)
         self.requests = RequestMetrics(registry, WallClock())
         self.ceilings = Ceilings()
+        registry.gauge(names.BUILD_INFO).labels(swelld.__version__, platform.python_version()).set(1)
         self._settings = settings
         self._command = command
+        self._record = record
         self._store: Keeps = store or Nowhere()
         self._latest = LatestRuns(registry)
+        self._instrument = Instrument(registry)
         self._company = Company()
         self._fleet = Fleet(settings.shards)
         self._outlets = Outlets(settings.exporters, registry)
@@ -117,7 +139,12 @@ class Conductor:
         for stage in spec.stages(1):
             listener.declare(spec, stage)
 
-    async def carry_out(self, wanted: Commission, begun: Callable[[Run], None] = lambda _: None) -> Result:
+    async def carry_out(
+        self,
+        wanted: Commission,
+        begun: Callable[[Run], None] = lambda _: None,
+        listeners: Sequence[Listener] = (),
+    ) -> Finished:
         """One run from its beginning to its result, which is kept and told everywhere; `begun` gets it to hold.
 
         RunFailed, ValueError or OSError where nothing can be reported; the store knows of that run all the same.
@@ -128,21 +155,25 @@ class Conductor:
         try:
             await self._store.begin(row)
             async with calibrated(wanted.spec, wanted.scenario.calibration) as spec:
-                return await self._execute(spec, wanted.scenario, row, begun)
+                return await self._execute(replace(wanted, spec=spec), row, begun, listeners)
         except BaseException:
             await self._store.fail(row.id, time.time())
             raise
         finally:
             self.ceilings.release(wanted.spec.id)
 
-    async def _execute(self, spec: Spec, scenario: Scenario, row: RunRow, begun: Callable[[Run], None]) -> Result:
+    async def _execute(
+        self, wanted: Commission, row: RunRow, begun: Callable[[Run], None], listeners: Sequence[Listener]
+    ) -> Finished:
+        spec, scenario = wanted.spec, wanted.scenario
+
         def throttle(reason: str, factor: float) -> None:
             run.throttle(reason, factor)
 
-        metrics = MetricsListener(self.registry, self.requests, lambda: run.state)
+        metrics = MetricsListener(self.registry, self.requests, lambda: run.state, self._instrument)
         recording = self._recording(spec)
         witnesses = self._witnesses(spec, scenario, throttle)
-        heard: list[Listener] = [metrics, *witnesses, *([recording] if recording else [])]
+        heard: list[Listener] = [metrics, *witnesses, *([recording] if recording else []), *listeners]
         crew = self._fleet.crew(spec.plan, scenario.shards)
         run = Run(spec, crew, heard, witnesses, self.ceilings, apart=scenario.shards is not None)
         self.under_way[spec.id] = UnderWay(row, run)
@@ -160,7 +191,7 @@ class Conductor:
             if recording:
                 recording.close()
         await self._conclude(run, result, recording)
-        return result
+        return Finished(result, recording.path if recording else None)
 
     async def _conclude(self, run: Run, result: Result, recording: Recording | None) -> None:
         log.info("run %s of scenario %s is %s", result.run.id, result.run.scenario, result.run.state)
@@ -184,8 +215,7 @@ class Conductor:
 
     def _recording(self, spec: Spec) -> Recording | None:
         files = self._settings.exporters.files
-        wanted = files.rotation is not None if files.enabled is None else files.enabled
-        if not wanted or (spec.endless and not files.rotation):
+        if not self._record or (spec.endless and not files.rotation):
             return None
         return Recording(self._settings.store.dir, spec, self._command, files)
 

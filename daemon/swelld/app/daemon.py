@@ -2,14 +2,12 @@
 
 import asyncio
 import logging
-import platform
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Final
 
-import swelld
 from swelld.api import server
 from swelld.app.book import Book
 from swelld.app.conductor import Conductor
@@ -54,7 +52,9 @@ class Daemon:
         self.started = time.time()
         self.registry = Registry()
         self.store = StoredRuns(settings.store, self.registry)
-        self.conductor = Conductor(settings, command, self.registry, self.store)
+        files = settings.exporters.files
+        record = files.rotation is not None if files.enabled is None else files.enabled
+        self.conductor = Conductor(settings, command, self.registry, self.store, record=record)
         self.scenes = Scenes(self.conductor, self._state_file("schedules.json"), self.store.instance, finished)
         self.reloaded: float | None = None
         self.reload_errors: list[str] = []
@@ -202,7 +202,6 @@ class Daemon:
         return config_hash(redacted(self.settings))
 
     def _declare(self) -> None:
-        self.registry.gauge(names.BUILD_INFO).labels(swelld.__version__, platform.python_version()).set(1)
         self._show_config()
         self._show_reload(ok=True)
 

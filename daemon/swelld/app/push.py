@@ -1,22 +1,11 @@
 """When to push to a Pushgateway: as time goes by, at the end of runs, or both."""
 
 import asyncio
-import platform
-from collections.abc import Callable, Sequence
 from typing import Final
 
-import swelld
-from swelld.clock import WallClock
 from swelld.engine.pool import tls_context
-from swelld.hub.metrics import MetricsListener
-from swelld.hub.spec import Spec
-from swelld.result import Result
 from swelld.settings.push import Pushgateway
-from swelld.store.metadata import config_hash
-from swelld_exporters import names
 from swelld_exporters.prometheus.registry import Registry
-from swelld_exporters.prometheus.requests import RequestMetrics
-from swelld_exporters.prometheus.runs import LatestRuns, show_state
 from swelld_exporters.pushgateway import LAST_DEADLINE, Gateway, Pusher
 
 _GRACE: Final = 1.0
@@ -69,30 +58,6 @@ class Pushes:
         while self._again:  # another run may have ended meanwhile
             self._again = False
             await pusher.push_at_last()
-
-
-class Figures(Pushes):
-    """The pushes of a process that serves no /metrics: only they need its registry to know of runs."""
-
-    def __init__(self, settings: Pushgateway, registry: Registry) -> None:
-        super().__init__(settings, registry)
-        self.registry = registry
-        self._requests = RequestMetrics(registry, WallClock())
-        self._latest = LatestRuns(registry)
-        registry.gauge(names.BUILD_INFO).labels(swelld.__version__, platform.python_version()).set(1)
-        self._wanted = settings.url is not None
-
-    def listeners(self, state: Callable[[], str]) -> list[MetricsListener]:
-        """What feeds the registry with a run; none if nothing is pushed."""
-        return [MetricsListener(self.registry, self._requests, state)] if self._wanted else []
-
-    def add(self, spec: Spec, listeners: Sequence[MetricsListener], result: Result) -> None:
-        """A run has ended."""
-        for listener in listeners:
-            listener.run_ends(spec)
-            show_state(self.registry, spec.scenario, result.run.state)
-            self._latest.add(result, config_hash(result.run.config))
-        self.run_over()
 
 
 def _gateway(settings: Pushgateway, url: str) -> Gateway:

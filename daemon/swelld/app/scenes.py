@@ -56,7 +56,7 @@ class Scene:
         try:
             spec = replace(specify(self.settings, self.name), id=request.id)
             wanted = Commission(spec, self.settings.scenarios[self.name], request.labels, request.note)
-            result = await self._conductor.carry_out(wanted, self._begun)
+            result = (await self._conductor.carry_out(wanted, self._begun)).result
         except (RunFailed, ValueError, OSError) as error:
             self.trouble = str(error)
             log.error("scenario %s cannot be run: %s", self.name, error)

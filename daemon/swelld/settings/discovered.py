@@ -8,14 +8,17 @@ from swelld.settings.problems import ConfigError
 
 
 def with_targets(settings: Settings, found: Mapping[str, Target]) -> Settings:
-    """The settings with found targets beside the configured ones, which keep their names.
+    """What the settings come to with targets that were found; configured ones keep their names.
 
-    ConfigError if a scenario contradicts what it would load now.
+    Scenarios without any target yet are left out: they are added, as by a reload, with their first one, and removed
+    with their last. ConfigError if a scenario contradicts what it would load now.
     """
-    targets = {**settings.targets, **{name: target for name, target in found.items() if name not in settings.targets}}
+    merged = settings.model_copy(update={"targets": {**found, **settings.targets}})
     problems = [
-        f"discovery: {'.'.join(map(str, path))}: {text}" for path, text in contradictions(targets, settings.scenarios)
+        f"discovery: {'.'.join(map(str, path))}: {text}"
+        for path, text in contradictions(merged.targets, settings.scenarios, discovers=True)
     ]
     if problems:
         raise ConfigError(problems)
-    return settings.model_copy(update={"targets": targets})
+    loaded = {name: scenario for name, scenario in settings.scenarios.items() if merged.shares(scenario)}
+    return merged.model_copy(update={"scenarios": loaded})

@@ -14,11 +14,13 @@ import pytest
 
 from runs import Kept, one_target, settings_for
 from sim_client import truth
-from swelld.app.calibration import SERVER, calibrated
-from swelld.app.once import carry_out
+from swelld.app.calibration import SERVER
+from swelld.app.conductor import Commission, Conductor
+from swelld.app.once import run_scenarios
 from swelld.app.spec import specify
 from swelld.clock import WallClock
 from swelld.hub.metrics import MetricsListener
+from swelld.hub.run import Run
 from swelld.result import Progress, Statistics
 from swelld.settings import load_settings
 from swelld.sim import SimOptions, simulated
@@ -64,9 +66,24 @@ async def run(url: str, folder: Path, shards: int | str = "inline", **scenario: 
     registry = Registry()
     listener = MetricsListener(registry, RequestMetrics(registry, WallClock()))
     progress: list[Progress] = []
-    when = settings.scenarios["test"].calibration
-    async with calibrated(specify(settings, "test"), when) as spec:
-        finished = await carry_out(settings, spec, progress.append, ("swelld",), [listener])
+    conductor = Conductor(settings, ("swelld",), Registry(), record=True)
+    runs: list[Run] = []
+    watching: list[asyncio.Task[None]] = []
+
+    def begun(run: Run) -> None:
+        runs.append(run)
+        watching.append(asyncio.create_task(look(run)))
+
+    async def look(run: Run) -> None:
+        while True:
+            await asyncio.sleep(0.2)
+            progress.append(run.progress())
+
+    wanted = Commission(specify(settings, "test"), settings.scenarios["test"])
+    finished = await conductor.carry_out(wanted, begun, [listener])
+    watching[0].cancel()
+    progress.append(runs[0].progress())
+    await conductor.aclose()
     assert finished.path is not None
     return Seen(Kept(finished.result, finished.path), registry, progress)
 
@@ -146,9 +163,10 @@ async def test_the_run_goes_on_without_its_simulator(sim: str, tmp_path: Path) -
     settings = settings_for(
         tmp_path, one_target(sim), {"prompts": QUESTION, "load": "20/s", "duration": "1s", "calibration": "beside"}
     )
-    async with calibrated(specify(settings, "test"), "beside") as spec:
-        os.kill(simulators()[0], signal.SIGKILL)
-        finished = await carry_out(settings, spec, lambda _: None, ("swelld",))
+    conductor = Conductor(settings, ("swelld",), Registry(), record=False)
+    wanted = Commission(specify(settings, "test"), settings.scenarios["test"])
+    finished = await conductor.carry_out(wanted, lambda _: os.kill(simulators()[0], signal.SIGKILL))
+    await conductor.aclose()
     (stage,) = finished.result.stages
     assert stage.outcomes == {"ok": 20}
     assert stage.validity.measurement_error == Statistics(count=0)
@@ -166,11 +184,10 @@ async def test_a_stop_is_heard_and_nothing_is_left(sim: str, tmp_path: Path, whe
     scenario = {"prompts": QUESTION, "load": "5/s", "duration": "60s", "calibration": when}
     settings = settings_for(tmp_path, one_target(sim), scenario, shards=1)
     began = time.monotonic()
-    async with calibrated(specify(settings, "test"), settings.scenarios["test"].calibration) as spec:
-        running = asyncio.create_task(carry_out(settings, spec, lambda _: None, ("swelld",)))
-        await asyncio.sleep(1.5)
-        os.kill(os.getpid(), signal.SIGINT)
-        finished = await running
+    running = asyncio.create_task(run_scenarios(settings, ["test"], lambda _: None, ("swelld",)))
+    await asyncio.sleep(1.5)
+    os.kill(os.getpid(), signal.SIGINT)
+    (finished,) = await running
     assert finished.result.run.state == "cancelled"
     assert time.monotonic() - began < 20
     assert not simulators()

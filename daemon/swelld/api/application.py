@@ -19,6 +19,7 @@ from swelld.api.front import Front
 from swelld.api.gate import Gate
 from swelld.api.limits import Seats
 from swelld.api.openapi import document
+from swelld.api.probe import Prober, Probing
 from swelld.api.problems import problems
 from swelld.api.reading import Reading
 from swelld.api.route import EVENTS, Route
@@ -38,6 +39,7 @@ class Surroundings:
     heartbeat: float = HEARTBEAT
     body_seconds: float = BODY_SECONDS
     write_seconds: float = WRITE_SECONDS
+    prober: Prober | None = None
 
 
 class Parts:
@@ -53,6 +55,7 @@ class Parts:
             *Reading(control, self.audit).routes(),
             *streams.routes(),
             *Acting(control, Policy(settings.inline_targets), around.resolver).routes(),
+            *Probing(around.prober).routes(),
         ]
         front.describe(self.routes)
 

@@ -9,16 +9,21 @@ from pathlib import Path
 from typing import Final
 
 from swelld.api import server
+from swelld.api.application import Surroundings
 from swelld.app.book import Book
 from swelld.app.conductor import Conductor
+from swelld.app.probe import Prober
 from swelld.app.reload import Changes, compare, watch
 from swelld.app.scenes import Scenes
 from swelld.app.spec import specify
 from swelld.app.steering import Steering
 from swelld.app.systemd import Systemd
 from swelld.clock import now
+from swelld.discovery.targets import Found
+from swelld.discovery.watch import Watch
 from swelld.result import Progress, Result
 from swelld.settings import ConfigError, Settings, redacted
+from swelld.settings.discovered import with_targets
 from swelld.store.metadata import config_hash
 from swelld.store.runs import StoredRuns
 from swelld_exporters import names
@@ -49,6 +54,7 @@ class Daemon:
     ) -> None:
         """`path`: the file to watch, where the settings ask for that. ValueError or OSError say what cannot be used."""
         self.settings = settings
+        """In force: as configured, with the targets that were found."""
         self.started = time.time()
         self.registry = Registry()
         self.store = StoredRuns(settings.store, self.registry)
@@ -59,6 +65,9 @@ class Daemon:
         self.reloaded: float | None = None
         self.reload_errors: list[str] = []
         """What was wrong with the configuration at the last try."""
+        self._configured = settings
+        self._found: Found = {}
+        self._discovery = Watch(self.registry, self._take_up_found)
         self._reread = reread
         self._path = path
         self._systemd = Systemd()
@@ -74,12 +83,15 @@ class Daemon:
         async with AsyncExitStack() as stack:
             await self.store.start()
             stack.push_async_callback(self.store.aclose)
-            steering = Steering(self)
-            self._web = web = await server.serve(steering, Exposition(self.registry), self.settings.web)
+            self._found = await self._discovery.begin(self.settings.discovery, self.settings.targets)
+            stack.push_async_callback(self._discovery.aclose)
+            self.settings = with_targets(self._configured, self._found)
+            around = Surroundings(prober=Prober(lambda: self.settings, self.registry))
+            self._web = web = await server.serve(Steering(self), Exposition(self.registry), self.settings.web, around)
             stack.push_async_callback(web.aclose)
             self.conductor.open()
             stack.push_async_callback(self.conductor.aclose)
-            self.scenes.open(self.settings)
+            self.scenes.open(self.settings, self._configured.scenarios)
             stack.push_async_callback(self._end)
             self._armed = True
             log.info("listening on %s", web.url)
@@ -99,10 +111,9 @@ class Daemon:
             raise ValueError("there is no configuration to read again")
         self._systemd.reloading(now())
         try:
-            new = self._reread()
-            changes = compare(self.settings, new)
-            for name in (*changes.added, *changes.changed):
-                specify(new, name)  # whatever cannot be run is found before anything is changed
+            read = self._reread()
+            new, changes = self._checked(read, self._found)
+            self._web.refresh()
         except (ConfigError, ValueError, OSError) as error:
             self.reload_errors = error.problems if isinstance(error, ConfigError) else [str(error)]
             self._show_reload(ok=False)
@@ -110,7 +121,12 @@ class Daemon:
             raise
         finally:
             self._systemd.ready()
+        self._configured = read
         self._take_up(new, changes)
+        self._show_reload(ok=True)
+        found = self._discovery.change(read.discovery, read.targets)
+        if found != self._found:
+            self._take_up_found(found)
         return changes
 
     def complaints(self) -> list[str]:
@@ -177,6 +193,24 @@ class Daemon:
         """SIGHUP."""
         self._reload_quietly()
 
+    def _take_up_found(self, found: Found) -> None:
+        """Other targets were found than before."""
+        try:
+            new, changes = self._checked(self._configured, found)
+        except (ConfigError, ValueError, OSError) as error:
+            log.error("the targets that were found are not taken over: %s", error)
+            return
+        self._found = found
+        self._take_up(new, changes)
+
+    def _checked(self, read: Settings, found: Found) -> tuple[Settings, Changes]:
+        """What would be in force, and what that changes; whatever cannot be run is found before anything is changed."""
+        new = with_targets(read, found)
+        changes = compare(self.settings, new)
+        for name in (*changes.added, *changes.changed):
+            specify(new, name)
+        return new, changes
+
     def _take_up(self, new: Settings, changes: Changes) -> None:
         if changes.restart:
             log.warning("changed, but taken up only by a restart: %s", ", ".join(changes.restart))
@@ -184,9 +218,8 @@ class Daemon:
         self.settings = new
         self.reload_errors = []
         self._book.configure(new)
-        self.scenes.take_up(new, changes)
+        self.scenes.take_up(new, changes, self._configured.scenarios)
         self._show_config()
-        self._show_reload(ok=True)
         log.info("the configuration is taken over: %s", changes)
 
     def _show_reload(self, *, ok: bool) -> None:

@@ -7,9 +7,11 @@ from typing import Final
 from swelld.app.conductor import Commission, Conductor, Finished
 from swelld.app.signals import stopping
 from swelld.app.spec import specify
+from swelld.discovery.watch import Watch
 from swelld.hub.run import Run
 from swelld.result import Progress
 from swelld.settings import Settings
+from swelld.settings.discovered import with_targets
 from swelld_exporters.prometheus.registry import Registry
 
 LOOK_SECONDS: Final = 0.2
@@ -23,11 +25,15 @@ async def run_scenarios(
     percentiles: Sequence[float] = (),
 ) -> list[Finished]:
     """Scenarios one after another; the first that is stopped is the last that runs."""
-    conductor = Conductor(settings, command, Registry(), record=settings.exporters.files.enabled is not False)
+    registry = Registry()
+    settings = await _with_found(settings, registry)
+    conductor = Conductor(settings, command, registry, record=settings.exporters.files.enabled is not False)
     conductor.open()
     finished: list[Finished] = []
     try:
         for name in names:
+            if name not in settings.scenarios:
+                raise ValueError(f"the scenario {name} has no target: discovery has found none for it")
             wanted = Commission(specify(settings, name, percentiles), settings.scenarios[name])
             finished.append(await carry_out(conductor, wanted, watch))
             if finished[-1].result.run.state == "cancelled":
@@ -62,6 +68,16 @@ async def carry_out(conductor: Conductor, wanted: Commission, watch: Callable[[P
     finally:
         for task in watching:
             task.cancel()
+
+
+async def _with_found(settings: Settings, registry: Registry) -> Settings:
+    """With the targets that one look finds."""
+    if not settings.discovery:
+        return settings
+    discovery = Watch(registry, lambda _: None)
+    found = await discovery.begin(settings.discovery, settings.targets)
+    await discovery.aclose()
+    return with_targets(settings, found)
 
 
 async def _look(run: Run, watch: Callable[[Progress], None]) -> None:

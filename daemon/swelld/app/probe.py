@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from swelld.api.addresses import NotAllowed, Policy, Resolver, pinned, system_resolver
 from swelld.api.control import Failed, NotFound, Refused, Unavailable
 from swelld.app.probed import Probed, page
-from swelld.app.probing import Pinned, conducted
+from swelld.app.probing import Course, conducted, unresolved
 from swelld.checks.judge import Judge
 from swelld.clock import now
 from swelld.components import ADAPTERS
@@ -78,22 +78,21 @@ class Prober:
 
     async def _carried_out(self, settings: Settings, given: str, module: Module, limit: float) -> Probed:
         begun = now()
-        lookup, addresses = None, None
-        if given in settings.targets:
-            target = settings.targets[given]
-        else:
-            target = self._stranger(settings, given)
-            addresses = await self._allowed(settings, target, limit)
-            lookup = now() - begun
-        target = fitted(target, module, limit)
         measurements: list[Measurement] = []
-        try:
-            client = Client(0, target, ADAPTERS[target.api], 1, measurements.append, judge=_judge(module))
-        except ValueError as error:
-            raise self._no("unusable", Refused(f"{given} cannot be asked: {error}")) from None
-        if addresses is not None:
-            client.pool.addresses = Pinned(target.url, addresses)
-        course = await conducted(client, module, measurements, limit - (now() - begun))
+        if given in settings.targets:
+            target = fitted(settings.targets[given], module, limit)
+            course = await conducted(self._client(given, target, module, measurements), module, measurements, limit)
+        else:
+            target = fitted(self._stranger(settings, given), module, limit)
+            target = await self._pinned(settings, target, limit)
+            lookup = now() - begun
+            if target.addresses:
+                client = self._client(given, target, module, measurements)
+                course = await conducted(client, module, measurements, limit - lookup)
+                course = course._replace(lookup=lookup)
+            else:
+                measurements.append(unresolved(urlsplit(target.url).hostname or ""))
+                course = Course(in_time=True, lookup=lookup, certificate_expiry=None)
         return Probed(
             target=target,
             module=module,
@@ -101,8 +100,14 @@ class Prober:
             begun=begun,
             ended=now(),
             measurements=tuple(measurements),
-            course=course if lookup is None else course._replace(lookup=lookup),
+            course=course,
         )
+
+    def _client(self, given: str, target: Target, module: Module, measurements: list[Measurement]) -> Client:
+        try:
+            return Client(0, target, ADAPTERS[target.api], 1, measurements.append, judge=_judge(module))
+        except ValueError as error:
+            raise self._no("unusable", Refused(f"{given} cannot be asked: {error}")) from None
 
     def _stranger(self, settings: Settings, given: str) -> Target:
         """A server that is not configured."""
@@ -120,8 +125,8 @@ class Prober:
             text = error.errors()[0]["msg"].removeprefix("Value error, ")
             raise self._no("unknown", NotFound(f"{given!r} is neither a target nor a server: {text}")) from None
 
-    async def _allowed(self, settings: Settings, target: Target, limit: float) -> Collection[str]:
-        """The addresses to connect to; none if the host is allowed by name, but has no address now."""
+    async def _pinned(self, settings: Settings, target: Target, limit: float) -> Target:
+        """With the addresses to connect to; none if the host is allowed by name, but has no address now."""
         policy = Policy(settings.probe.targets, "probe.targets")
         parts = urlsplit(target.url)
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
@@ -130,18 +135,17 @@ class Prober:
                 found = await self._resolver(host, port)
         except (OSError, TimeoutError):
             if policy.names(host):
-                return ()
-            raise self._no(
-                "not_allowed", Refused(f"{host} has no address, and is not among probe.targets by its name")
-            ) from None
+                return target
+            text = f"{host} has no address, and is not among probe.targets by its name"
+            raise self._no("not_allowed", Refused(text)) from None
 
         async def known(host: str, port: int) -> Sequence[str]:
             return found
 
         try:
-            return await pinned(host, port, policy, known)
+            return target.model_copy(update={"addresses": await pinned(host, port, policy, known)})
         except NotAllowed as refused:
-            raise self._no("not_allowed", Refused(f"{host} may not be probed: {refused}")) from None
+            raise self._no("not_allowed", Refused(f"it may not be probed: {refused}")) from None
 
     def _no(self, reason: Literal["unknown", "not_allowed", "unusable"], failed: Failed) -> Failed:
         self._refused[reason].inc()

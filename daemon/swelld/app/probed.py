@@ -101,11 +101,11 @@ def registry(probed: Probed) -> Registry:
 def _report(title: str, probed: Probed) -> Iterator[str]:
     target, module, course = probed.target, probed.module, probed.course
     yield f"probe of {title}"
-    yield f"  url        {without_secrets(target.url)}"
-    yield f"  api        {target.api}, {'streamed' if target.stream else 'not streamed'}, model {target.model or '-'}"
-    yield f"  asks       {module.exchanges} x {len(module.prompt)} characters, {module.max_tokens} tokens at most"
-    yield f"  may take   {probed.limit:g} s"
-    yield f"  look-up    {_seconds(course.lookup)}"
+    yield f"  url         {without_secrets(target.url)}"
+    yield f"  api         {target.api}, {'streamed' if target.stream else 'not streamed'}, model {target.model or '-'}"
+    yield f"  asks        {module.exchanges} x {len(module.prompt)} characters, {module.max_tokens} tokens at most"
+    yield f"  may take    {probed.limit:g} s"
+    yield f"  look-up     {_seconds(course.lookup)}"
     for number, measurement in enumerate(probed.measurements, 1):
         yield ""
         yield f"exchange {number}"
@@ -123,17 +123,17 @@ def _exchange(m: Measurement, begun: float) -> Iterator[str]:
         "last token": float(tokens[-1]) if tokens.size else None,
         "end": m.end,
     }
-    yield f"  connected  {'on the way before' if m.connect is None and m.sent else _seconds(m.connect)}"
+    yield f"  connected   {'on the way before' if m.connect is None and m.sent else _seconds(m.connect)}"
     for name, moment in moments.items():
         if moment is not None:
-            yield f"  {name:<11}at {moment - begun:.4f} s"
-    yield f"  status     {m.status or '-'}"
-    yield f"  tokens     {_count(m.input_tokens)} in, {_count(m.output_tokens)} out, events with any: {tokens.size}"
-    yield f"  ended      {m.outcome.value}{f', {m.finish_reason}' if m.finish_reason else ''}"
+            yield f"  {name:<12}at {moment - begun:.4f} s"
+    yield f"  status      {m.status or '-'}"
+    yield f"  tokens      {_count(m.input_tokens)} in, {_count(m.output_tokens)} out, events with any: {tokens.size}"
+    yield f"  ended       {m.outcome.value}{f', {m.finish_reason}' if m.finish_reason else ''}"
     if m.detail:
-        yield f"  said       {without_secrets(' '.join(m.detail.split()))}"
+        yield f"  said        {without_secrets(' '.join(m.detail.split()))}"
     if m.failed_check:
-        yield f"  failed     the check {m.failed_check}"
+        yield f"  failed      the check {m.failed_check}"
 
 
 def _seconds(value: float | None) -> str:

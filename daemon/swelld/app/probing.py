@@ -2,14 +2,14 @@
 
 import asyncio
 import ssl
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from swelld.clock import now
 from swelld.engine.addresses import Addresses
 from swelld.engine.client import Client, Ticket
 from swelld.engine.pool import Pool
-from swelld.measurement import Measurement, Outcome
+from swelld.measurement import ErrorType, Measurement, Outcome
 from swelld.prompt import Message, Prompt
 from swelld.settings.probe import Module
 
@@ -23,18 +23,6 @@ class Course(NamedTuple):
     """Seconds that the look-up of the addresses took; None if there is none."""
     certificate_expiry: float | None
     """Of the server, Unix seconds; None if it is not known."""
-
-
-class Pinned(Addresses):
-    """Addresses that were checked: nothing is looked up again, a name may point elsewhere by then."""
-
-    def __init__(self, url: str, found: Collection[str]) -> None:
-        super().__init__(url)
-        self._found = list(found)
-        self._error = "it has no address"
-
-    async def look_up(self) -> None:
-        self._asked = now()
 
 
 async def conducted(client: Client, module: Module, measurements: Sequence[Measurement], limit: float) -> Course:
@@ -54,6 +42,20 @@ async def conducted(client: Client, module: Module, measurements: Sequence[Measu
         expiry = certificate_expiry(client.pool)
         await client.pool.aclose()
     return Course(in_time, lookup, expiry)
+
+
+def unresolved(host: str) -> Measurement:
+    """The exchange with a host that has no address."""
+    return Measurement(
+        stage=0,
+        target=0,
+        index=0,
+        warmup=False,
+        outcome=Outcome.UNREACHABLE,
+        error_type=ErrorType.DNS,
+        detail=f"{host} has no address",
+        end=now(),
+    )
 
 
 def good(measurement: Measurement) -> bool:

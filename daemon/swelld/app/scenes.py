@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -103,11 +103,13 @@ class Scenes:
         self._leaving: dict[str, asyncio.Task[None]] = {}
         self._writing: asyncio.Task[None] | None = None
         self._settings: Settings | None = None
+        self._known: Container[str] = ()
         self._closing = False
 
-    def open(self, settings: Settings) -> None:
-        """Arm every scenario."""
-        self._memory.load(settings.scenarios)
+    def open(self, settings: Settings, known: Collection[str]) -> None:
+        """Arm every scenario; `known` as for `take_up`."""
+        self._known = known
+        self._memory.load(known)
         self._writing = asyncio.create_task(self._memory.keep_written())
         self._settings = settings
         for name in settings.scenarios:
@@ -122,13 +124,16 @@ class Scenes:
             await asyncio.gather(self._writing, return_exceptions=True)
             self._memory.write()
 
-    def take_up(self, settings: Settings, changes: Changes) -> None:
-        """Another configuration: scenarios that it does not touch go on, the others are drained first."""
+    def take_up(self, settings: Settings, changes: Changes, known: Container[str]) -> None:
+        """Another configuration: scenarios that it does not touch go on, the others are drained first.
+
+        `known`: names of scenarios that may come back, as those do whose targets are away for a while.
+        """
+        self._known = known
         self._settings = settings
         for name in (*changes.removed, *changes.changed):
             if name in self._scenes:  # else it is being drained already, and what follows is looked up when it is
-                _, keeper = self._scenes.pop(name)
-                self._leaving[name] = asyncio.create_task(self._drain(name, keeper))
+                self._leaving[name] = asyncio.create_task(self._drain(name, *self._scenes.pop(name)))
         for name in changes.added:
             if name not in self._leaving:
                 self._arm(name, start=True)
@@ -199,12 +204,14 @@ class Scenes:
         self._scenes[name] = scene, keeper
         keeper.open()
 
-    async def _drain(self, name: str, keeper: Keeper) -> None:
+    async def _drain(self, name: str, scene: Scene, keeper: Keeper) -> None:
         """Let go of a scenario, and arm it anew if the configuration still has one of its name."""
         await keeper.close()
-        self._conductor.registry.remove(scenario=name)
+        self._conductor.requests.remove(scenario=name)
+        for target in scene.settings.targets.keys() - (self._settings.targets.keys() if self._settings else ()):
+            self._conductor.requests.remove(target=target)
         del self._leaving[name]
-        if self._settings is None or name not in self._settings.scenarios:
-            self._memory.forget(name)
-        elif not self._closing:
+        if self._settings is not None and name in self._settings.scenarios and not self._closing:
             self._arm(name, start=False)
+        elif name not in self._known:
+            self._memory.forget(name)

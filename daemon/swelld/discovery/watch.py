@@ -32,7 +32,7 @@ class _Entry:
         self._troubles: dict[str, str] = {}
         self._looks = registry.counter(names.DISCOVERY_REFRESHES).labels(settings.kind)
         self._failures = registry.counter(names.DISCOVERY_REFRESH_FAILURES).labels(settings.kind)
-        self.looked = False
+        self.looked = asyncio.Event()
 
     def lot(self) -> Lot:
         """What is known now."""
@@ -44,7 +44,6 @@ class _Entry:
         read = await asyncio.gather(*(self._read(place) for place in places))
         self._known = {place: labels for place, labels in zip(places, read, strict=True) if labels is not None}
         self._troubles = {place: text for place, text in self._troubles.items() if place in places}
-        self.looked = True
         return self._known != before
 
     async def _read(self, place: str) -> list[Labels] | None:
@@ -73,60 +72,78 @@ class _Entry:
 class Watch:
     """All entries of the configuration, looked at for ever.
 
-    `changed` is told all targets whenever they are others than what it, or who called `watch`, was told last.
+    `changed` is told all targets whenever they are others than what it, or whoever called `begin` or `change`, knows.
     """
 
     def __init__(self, registry: Registry, changed: Callable[[Found], None], settle: float = SETTLE_SECONDS) -> None:
         self._registry = registry
         self._changed = changed
         self._settle = settle
-        self._entries: list[_Entry] = []
-        self._looking: list[asyncio.Task[None]] = []
+        self._looking: dict[_Entry, asyncio.Task[None]] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
         self._telling: asyncio.TimerHandle | None = None
         self._reserved: Collection[str] = ()
         self._told: Found = {}
         self._latest = Merged({}, {}, [])
 
-    async def watch(self, entries: Sequence[Discovery], reserved: Collection[str] = ()) -> Found:
-        """Look at these places from now on; the targets after a first look at those that are new.
+    async def begin(self, entries: Sequence[Discovery], reserved: Collection[str] = ()) -> Found:
+        """The same as `change`, after a first look, which takes no longer than its deadline."""
+        self.change(entries, reserved)
+        await asyncio.gather(*(entry.looked.wait() for entry in self._looking))
+        return self._known()
 
-        May be called again with other entries: those that stay keep what they know. `reserved` are the names of
-        configured targets. It takes no longer than the deadline of one look.
+    def change(self, entries: Sequence[Discovery], reserved: Collection[str] = ()) -> Found:
+        """Look at these places from now on; what is known of them by now.
+
+        Entries that were there before keep what they know, others are looked at at once. `reserved` are the names of
+        configured targets.
         """
-        await self.aclose()
-        self._entries = [self._known(settings) or _Entry(settings, self._registry) for settings in entries]
+        before, self._looking = self._looking, {}
+        for settings in entries:
+            old = next((entry for entry in before if entry.settings == settings), None)
+            entry = old or _Entry(settings, self._registry)
+            self._looking[entry] = before.pop(old) if old else asyncio.create_task(self._look(entry))
+        for task in before.values():
+            self._end(task)
         self._reserved = frozenset(reserved)
-        await asyncio.gather(*(entry.look() for entry in self._entries if not entry.looked))
-        self._looking = [asyncio.create_task(self._look(entry)) for entry in self._entries]
         self._merge()
-        self._told = self._latest.found
-        return dict(self._told)
+        return self._known()
 
     async def aclose(self) -> None:
         """Look no more."""
+        self._forget_telling()
+        for task in self._looking.values():
+            self._end(task)
+        self._looking = {}
+        await asyncio.gather(*self._leaving, return_exceptions=True)
+
+    def _known(self) -> Found:
+        """What the caller knows by now need not be told."""
+        self._forget_telling()
+        self._told = self._latest.found
+        return dict(self._told)
+
+    def _end(self, task: "asyncio.Task[None]") -> None:
+        task.cancel()
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    def _forget_telling(self) -> None:
         if self._telling is not None:
             self._telling.cancel()
             self._telling = None
-        for looking in self._looking:
-            looking.cancel()
-        await asyncio.gather(*self._looking, return_exceptions=True)
-        self._looking = []
-
-    def _known(self, settings: Discovery) -> _Entry | None:
-        return next((entry for entry in self._entries if entry.settings == settings), None)
 
     async def _look(self, entry: _Entry) -> None:
         while True:
-            await asyncio.sleep(entry.settings.interval)
             try:
-                changed = await entry.look()
+                if await entry.look():
+                    self._merge()
             except Exception:
                 log.exception("discovery: a look failed")
-                continue
-            if changed:
-                self._merge()
+            entry.looked.set()
             if self._latest.found != self._told and self._telling is None:
                 self._telling = asyncio.get_running_loop().call_later(self._settle, self._tell)
+            await asyncio.sleep(entry.settings.interval)
 
     def _tell(self) -> None:
         self._telling = None
@@ -139,14 +156,15 @@ class Watch:
         self._changed(dict(found))
 
     def _merge(self) -> None:
-        before, self._latest = self._latest, merged((entry.lot() for entry in self._entries), self._reserved)
+        before, self._latest = self._latest, merged((entry.lot() for entry in self._looking), self._reserved)
         self._show(self._latest)
-        for ignored in [one for one in self._latest.ignored if one not in before.ignored][:_TOLD]:
+        known = set(before.ignored)
+        for ignored in [one for one in self._latest.ignored if one not in known][:_TOLD]:
             log.warning("discovery: %s", ignored.text)
 
     def _show(self, result: Merged) -> None:
         found, ignored = self._registry.gauge(names.DISCOVERED_TARGETS), self._registry.gauge(names.DISCOVERY_IGNORED)
-        kinds: set[Kind] = {entry.settings.kind for entry in self._entries}
+        kinds: set[Kind] = {entry.settings.kind for entry in self._looking}
         for (old,) in [labels for labels in found.series if labels[0] not in kinds]:
             found.remove(kind=old)
             ignored.remove(kind=old)

@@ -1,5 +1,6 @@
 """A daemon over time: reloads, pauses, crashes, and being steered over HTTP."""
 
+import json
 import os
 import signal
 import subprocess
@@ -66,6 +67,7 @@ def test_a_reload_touches_only_what_has_changed(sim: str, tmp_path: Path) -> Non
         assert scenario(url, "other")["run_id"] != before["other"]
         assert scenario(url, "other")["config"]["load"] == {"rate": ["20/s"], "arrivals": "constant", "burstiness": 1.0}
         assert page(f"{url}/api/v1/scenarios/gone")[0] == 404
+        until(lambda: [v for k, v in samples(url, "swelld_requests_total").items() if '"other"' in k and v > 5])
         until(lambda: 'scenario="gone"' not in page(f"{url}/metrics")[1])
         until(lambda: {run["state"] for run in runs(url, scenario="gone")} == {"completed"})
         assert samples(url, "swelld_config_last_reload_successful") == {"": 1.0}
@@ -110,7 +112,9 @@ def test_a_killed_daemon_finds_its_runs_interrupted(
             }
             killed.append(until(lambda: scenario(url, "steady")["run_id"]))
             post(f"{url}/api/v1/scenarios/held/pause")
-            until(lambda: any(run["id"] == killed[-1] and (run["ok"] or 0) > 20 for run in runs(url, scenario="steady")))
+            until(
+                lambda: any(run["id"] == killed[-1] and (run["ok"] or 0) > 20 for run in runs(url, scenario="steady"))
+            )
             until(lambda: scenario(url, "held")["paused"])
             time.sleep(1.2)  # schedules are written once a second
             process.kill()
@@ -190,5 +194,37 @@ def test_forty_scenarios_at_once(sim: str, tmp_path: Path) -> None:
         assert sum(v for k, v in ok.items() if '"dead"' in k and 'outcome="unreachable"' in k) > 5
         assert set(samples(url, "swelld_schedule_missed_total").values()) == {0.0}
         assert page(f"{url}/-/healthy")[0] == 200
+        stop(process)
+    assert truth(sim)["requests"]["running"] == 0
+
+
+def test_targets_that_are_found_and_go_again(sim: str, tmp_path: Path) -> None:
+    place = sim.removeprefix("http://")
+
+    def found(*names: str) -> None:
+        groups = [{"targets": [place], "labels": {"name": name, "model": "m"}} for name in names]
+        (tmp_path / "next.json").write_text(json.dumps(groups))
+        (tmp_path / "next.json").replace(tmp_path / "targets.json")
+
+    found("first")
+    scenarios = {"all": {**CANARY, "targets": "*"}, "own": {**CANARY, "targets": "sim"}}
+    write(tmp_path, sim, scenarios, discovery=[{"file_sd": ["targets.json"], "refresh": "1s"}])
+    with daemon(tmp_path) as (url, process):
+        own = until(lambda: scenario(url, "own")["run_id"])
+
+        def ok() -> set[str]:
+            counted = samples(url, "swelld_requests_total")
+            good = [labels for labels, value in counted.items() if '"all"' in labels and '"ok"' in labels and value]
+            return {labels.partition('target="')[2].partition('"')[0] for labels in good}
+
+        until(lambda: ok() == {"sim", "first"})
+        found("second", "third")
+        until(lambda: ok() == {"sim", "second", "third"}, 30)
+        assert '"first"' not in page(f"{url}/metrics")[1]
+        assert {one["name"] for one in document(f"{url}/api/v1/targets")["targets"]} == {"sim", "second", "third"}
+        assert scenario(url, "own")["run_id"] == own
+        status, text = page(f"{url}/probe?target=second")
+        assert status == 200
+        assert "\nswelld_probe_success 1" in text
         stop(process)
     assert truth(sim)["requests"]["running"] == 0

@@ -4,12 +4,10 @@ import json
 import logging
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from conftest import Watching
+from watching import Watching
 
 
 def put(path: Path, *addresses: str, **labels: str) -> None:
@@ -24,7 +22,7 @@ def put_text(path: Path, text: str) -> None:
     beside.replace(path)
 
 
-async def test_files_are_read_and_read_again(watching: "Watching", tmp_path: Path) -> None:
+async def test_files_are_read_and_read_again(watching: Watching, tmp_path: Path) -> None:
     put(tmp_path / "one.json", "a:1", "b:1")
     (tmp_path / "two.yaml").write_text("- targets: [c:1]\n  labels: {name: sea, __scheme__: https}\n")
     (tmp_path / "three.txt").write_text("no list")
@@ -42,7 +40,7 @@ async def test_files_are_read_and_read_again(watching: "Watching", tmp_path: Pat
     assert watching.value('swelld_discovery_refresh_failures_total{kind="file"}') == 0
 
 
-async def test_what_does_not_change_is_not_told(watching: "Watching", tmp_path: Path) -> None:
+async def test_what_does_not_change_is_not_told(watching: Watching, tmp_path: Path) -> None:
     put(tmp_path / "a.json", "a:1")
     await watching.first({"file_sd": f"{tmp_path}/a.json"})
     put(tmp_path / "a.json", "a:1", unused="label")
@@ -52,17 +50,14 @@ async def test_what_does_not_change_is_not_told(watching: "Watching", tmp_path: 
     assert watching.news.empty()
 
 
-async def test_a_label_that_matters_is_told(watching: "Watching", tmp_path: Path) -> None:
+async def test_a_label_that_matters_is_told(watching: Watching, tmp_path: Path) -> None:
     put(tmp_path / "a.json", "a:1", model="one")
     await watching.first({"file_sd": f"{tmp_path}/a.json"})
     put(tmp_path / "a.json", "a:1", model="two")
-    await watching.next()
-    assert (await watching.watch.watch([]), watching.news.empty()) == ({}, True)
+    assert await watching.next() == {"a-1": "http://a:1"}
 
 
-async def test_a_bad_file_changes_nothing(
-    watching: "Watching", tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_bad_file_changes_nothing(watching: Watching, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     put(tmp_path / "a.json", "a:1")
     put(tmp_path / "b.json", "b:1")
     await watching.first({"file_sd": f"{tmp_path}/*.json"})
@@ -82,7 +77,7 @@ async def test_a_bad_file_changes_nothing(
 
 
 async def test_a_file_that_is_named_and_missing_is_told(
-    watching: "Watching", tmp_path: Path, caplog: pytest.LogCaptureFixture
+    watching: Watching, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     entry = {"file_sd": [f"{tmp_path}/a.json", f"{tmp_path}/b*.json"]}
     assert await watching.first(entry) == {}
@@ -94,7 +89,7 @@ async def test_a_file_that_is_named_and_missing_is_told(
     assert await watching.next() == {}
 
 
-async def test_a_mounted_config_map_is_swapped(watching: "Watching", tmp_path: Path) -> None:
+async def test_a_mounted_config_map_is_swapped(watching: Watching, tmp_path: Path) -> None:
     """Its files are links through a link that is replaced."""
     for version, address in (("v1", "a:1"), ("v2", "b:1")):
         (tmp_path / version).mkdir()
@@ -108,7 +103,7 @@ async def test_a_mounted_config_map_is_swapped(watching: "Watching", tmp_path: P
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-async def test_a_file_that_may_not_be_read(watching: "Watching", tmp_path: Path) -> None:
+async def test_a_file_that_may_not_be_read(watching: Watching, tmp_path: Path) -> None:
     put(tmp_path / "a.json", "a:1")
     (tmp_path / "a.json").chmod(0)
     assert await watching.first({"file_sd": f"{tmp_path}/a.json"}) == {}
@@ -116,7 +111,7 @@ async def test_a_file_that_may_not_be_read(watching: "Watching", tmp_path: Path)
     assert await watching.next() == {"a-1": "http://a:1"}
 
 
-async def test_a_file_that_is_too_large(watching: "Watching", tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_file_that_is_too_large(watching: Watching, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with (tmp_path / "a.json").open("wb") as file:
         file.truncate(16 * 2**20 + 1)
     assert await watching.first({"file_sd": f"{tmp_path}/a.json"}) == {}
@@ -124,7 +119,7 @@ async def test_a_file_that_is_too_large(watching: "Watching", tmp_path: Path, ca
 
 
 async def test_what_is_not_used_is_counted(
-    watching: "Watching", tmp_path: Path, caplog: pytest.LogCaptureFixture
+    watching: Watching, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     put(tmp_path / "a.json", "a:1", "b b", "c:1", *(f"x:{port}" for port in range(1, 1002)))
     found = await watching.first({"file_sd": f"{tmp_path}/a.json"}, reserved=("c-1",))

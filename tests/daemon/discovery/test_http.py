@@ -3,14 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import trustme
 from aiohttp import web
 
-if TYPE_CHECKING:
-    from conftest import Watching
+from watching import Watching
 
 JSON = {"Content-Type": "application/json; charset=utf-8"}
 A = '[{"targets": ["a:1"], "labels": {"model": "m"}}]'
@@ -46,7 +44,7 @@ async def lists() -> AsyncIterator[ListServer]:
     await runner.cleanup()
 
 
-async def test_a_list_is_asked_for_again_and_again(watching: "Watching", lists: ListServer) -> None:
+async def test_a_list_is_asked_for_again_and_again(watching: Watching, lists: ListServer) -> None:
     assert await watching.first({"http_sd": lists.url}) == {"a-1": "http://a:1"}
     lists.says(B)
     assert await watching.next() == {"b-1": "http://b:1"}
@@ -58,7 +56,7 @@ async def test_a_list_is_asked_for_again_and_again(watching: "Watching", lists: 
     assert "Authorization" not in sent
 
 
-async def test_it_says_who_it_is(watching: "Watching", lists: ListServer, tmp_path: Path) -> None:
+async def test_it_says_who_it_is(watching: Watching, lists: ListServer, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("s3cret\n")
     token = {"file": str(tmp_path / "token")}
     found = await watching.first({"http_sd": {"url": lists.url, "bearer_token": token, "headers": {"X-Tenant": "red"}}})
@@ -75,7 +73,7 @@ async def test_it_says_who_it_is(watching: "Watching", lists: ListServer, tmp_pa
     (" " * (16 * 2**20 + 1), 200, {}, "answered more than 16777216 bytes"),
 ])  # fmt: skip
 async def test_a_bad_answer_changes_nothing(
-    watching: "Watching", lists: ListServer, caplog: pytest.LogCaptureFixture,
+    watching: Watching, lists: ListServer, caplog: pytest.LogCaptureFixture,
     text: str, status: int, headers: dict[str, str], said: str,
 ) -> None:  # fmt: skip
     await watching.first({"http_sd": f"{lists.url}?key=s3cret"})
@@ -92,7 +90,7 @@ async def test_a_bad_answer_changes_nothing(
     assert await watching.next() == {"b-1": "http://b:1"}
 
 
-async def test_nobody_there(watching: "Watching", unused_port: int, caplog: pytest.LogCaptureFixture) -> None:
+async def test_nobody_there(watching: Watching, unused_port: int, caplog: pytest.LogCaptureFixture) -> None:
     assert await watching.first({"http_sd": f"http://127.0.0.1:{unused_port}/x"}) == {}
     assert watching.value('swelld_discovery_refresh_failures_total{kind="http"}') == 1
     assert "does not answer" in caplog.text
@@ -108,7 +106,7 @@ def unused_port() -> int:
 
 
 async def test_a_secret_that_is_missing(
-    watching: "Watching", lists: ListServer, caplog: pytest.LogCaptureFixture
+    watching: Watching, lists: ListServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     entry = {"http_sd": {"url": lists.url, "bearer_token": {"env": "NO_SUCH_TOKEN"}}}
     assert await watching.first(entry) == {}
@@ -117,7 +115,7 @@ async def test_a_secret_that_is_missing(
 
 
 async def test_a_server_that_never_answers(
-    watching: "Watching", monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    watching: Watching, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("swelld.discovery.watch.LOOK_SECONDS", 0.2)
     silent = asyncio.Event()
@@ -135,7 +133,7 @@ async def test_a_server_that_never_answers(
         silent.set()
 
 
-async def test_https_is_verified(watching: "Watching", tmp_path: Path) -> None:
+async def test_https_is_verified(watching: Watching, tmp_path: Path) -> None:
     import ssl
 
     authority = trustme.CA()

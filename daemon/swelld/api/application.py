@@ -11,6 +11,7 @@ from aiohttp.typedefs import Handler
 from swelld.api.access import Access
 from swelld.api.acting import Acting
 from swelld.api.addresses import Policy, Resolver, system_resolver
+from swelld.api.analysis import Analyses, Writer
 from swelld.api.audit import Audit
 from swelld.api.control import NAME_PATTERN, Control, Exposition
 from swelld.api.dispatch import BODY_SECONDS, Dispatch
@@ -40,6 +41,7 @@ class Surroundings:
     body_seconds: float = BODY_SECONDS
     write_seconds: float = WRITE_SECONDS
     prober: Prober | None = None
+    writer: Writer = lambda: (None, "en")
 
 
 class Parts:
@@ -56,6 +58,7 @@ class Parts:
             *streams.routes(),
             *Acting(control, Policy(settings.inline_targets), around.resolver).routes(),
             *Probing(around.prober).routes(),
+            *Analyses(control, around.writer).routes(),
         ]
         front.describe(self.routes)
 

@@ -21,6 +21,7 @@ from swelld.app.systemd import Systemd
 from swelld.clock import now
 from swelld.discovery.targets import Found
 from swelld.discovery.watch import Watch
+from swelld.insight.model import Model
 from swelld.result import Progress, Result
 from swelld.settings import ConfigError, Settings, redacted
 from swelld.settings.discovered import with_targets
@@ -86,7 +87,7 @@ class Daemon:
             self._found = await self._discovery.begin(self.settings.discovery, self.settings.targets)
             stack.push_async_callback(self._discovery.aclose)
             self.settings = with_targets(self._configured, self._found)
-            around = Surroundings(prober=Prober(lambda: self.settings, self.registry))
+            around = Surroundings(prober=Prober(lambda: self.settings, self.registry), writer=self._writer)
             self._web = web = await server.serve(Steering(self), Exposition(self.registry), self.settings.web, around)
             stack.push_async_callback(web.aclose)
             self.conductor.open()
@@ -180,6 +181,9 @@ class Daemon:
             self.scenes.force()
         await ending
         await self._book.save()
+
+    def _writer(self) -> tuple[Model | None, str]:
+        return self.settings.analysis.writer(), self.settings.analysis.language
 
     def _under_way(self) -> int:
         return len(self.conductor.under_way)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from swelld.settings import Settings
 
-LIVE: Final = ("targets", "scenarios", "seed", "discovery", "probe")
+LIVE: Final = ("targets", "scenarios", "seed", "discovery", "probe", "analysis")
 """Sections that a reload takes up; the others are what the process was built from."""
 
 

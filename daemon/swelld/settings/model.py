@@ -18,6 +18,7 @@ from swelld.settings.probe import Probe
 from swelld.settings.push import Pushgateway
 from swelld.settings.tree import Path as KeyPath
 from swelld.settings.web import Web
+from swelld.settings.writer import Analysis
 from swelld.spending import unpriced
 from swelld.store.settings import Store
 from swelld_exporters.otlp.settings import OtlpSettings
@@ -131,6 +132,8 @@ class Settings(BaseSettings):
     """What `/probe` may do."""
     shards: Annotated[int | Literal["auto", "inline"], BeforeValidator(parse_shards)] = "auto"
     """Load processes: a number, `auto` (from the machine's cores) or `inline` (none: the load runs in the hub)."""
+    analysis: Analysis = Analysis()
+    """Who writes reports on runs for the API; rules do where no model is named."""
     watch: PositiveDuration | None = None
     """How often the daemon looks whether this file has changed, and then reloads it; without it only on SIGHUP and
     `/-/reload`."""

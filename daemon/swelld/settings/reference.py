@@ -92,7 +92,7 @@ def texts(model: type[BaseModel]) -> dict[str, str]:
                 match below:
                     case ast.Expr(ast.Constant(str(text))):
                         found[statement.target.id.rstrip("_")] = text
-    return found
+    return found | {f.alias: found[name] for name, f in model.model_fields.items() if f.alias and name in found}
 
 
 def _row(path: str, key: str, field: FieldInfo, text: str) -> str:

@@ -12,6 +12,7 @@ from fake_control import FakeControl, FakeExposition
 from swelld.api.application import Surroundings
 from swelld.api.secrets import hash_token
 from swelld.api.server import Server, serve
+from swelld.insight.model import Model
 from swelld.settings.web import Web
 
 TOKENS = {role: f"swl_{role}-{'x' * 30}" for role in ("read", "operate", "admin")}
@@ -45,6 +46,10 @@ class FakeResolver:
 
 Serving = Callable[..., AbstractAsyncContextManager[Server]]
 Session = aiohttp.ClientSession
+
+
+GONE = Model(url="http://127.0.0.1:9", name="gone"), "en"
+"""A model that does not answer: then rules write the report."""
 
 
 @pytest.fixture
@@ -83,7 +88,7 @@ def serving(control: FakeControl, exposition: FakeExposition, clock: FakeClock, 
     ) -> AsyncIterator[Server]:  # fmt: skip
         hashes = [{"name": role, "role": role, "hash": hash_token(token)} for role, token in TOKENS.items()]
         web = Web.model_validate({"listen": "127.0.0.1:0", "tokens": hashes, **settings})
-        around = Surroundings(clock, resolver, interval, heartbeat, body_seconds, write_seconds)
+        around = Surroundings(clock, resolver, interval, heartbeat, body_seconds, write_seconds, writer=lambda: GONE)
         server = await serve(control, exposition, web, around, header_seconds)
         try:
             yield server

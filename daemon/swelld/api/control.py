@@ -62,6 +62,8 @@ class ScenarioInfo(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     """That of its run under way, else `idle`, `paused` or `failed` if it could not be run."""
     paused: bool
+    trouble: str | None = None
+    """Why its latest run could not be carried out; null if it could."""
     run_id: str | None = None
     """Of its run under way."""
     next_run: float | None = None

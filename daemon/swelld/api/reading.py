@@ -8,8 +8,9 @@ import msgspec
 from aiohttp import web
 
 from swelld import __version__
+from swelld.analysis.compare import Comparison
 from swelld.api.audit import Audit, Entry, Kind
-from swelld.api.comparison import Comparison, compare
+from swelld.api.comparison import compare
 from swelld.api.control import (
     NAME_PATTERN,
     Control,
@@ -19,10 +20,10 @@ from swelld.api.control import (
     Status,
     TargetInfo,
 )
-from swelld.api.exports import MEDIA_TYPES, SUFFIXES, Form, export
 from swelld.api.problems import Problem
 from swelld.api.route import Call, Nothing, Route
 from swelld.config import suggest
+from swelld.export.forms import CHARSETS, MEDIA_TYPES, SUFFIXES, Form, export
 from swelld.result import Result
 from swelld.store.base import LARGEST_PAGE, Filter, Listing, Page, State
 
@@ -82,6 +83,8 @@ class CompareQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     base: Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
     """The id of the run that the other is judged by."""
+    fail_if: list[Annotated[str, msgspec.Meta(max_length=100)]] = []
+    """What is a regression: `ttft.p95 > +10%`, `goodput < -2%`; may be repeated, the usual thresholds if not given."""
 
 
 class ExportQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -129,7 +132,13 @@ class Reading:
                 summary="The result as a file",
                 query=ExportQuery,
                 answer=Result,
-                media={"text/csv": "One row for each target and stage", "text/plain": "The report for people"},
+                media={
+                    "text/csv": "One row for each target and stage",
+                    "text/plain": "The report for people",
+                    "text/markdown": "The same for a pull request",
+                    "text/html": "A report in one file",
+                    MEDIA_TYPES["xlsx"]: "A workbook with charts",
+                },
                 errors=(404, 409, 422),
             ),
             _get(
@@ -185,15 +194,18 @@ class Reading:
 
     async def compare(self, call: Call) -> Comparison:
         query: CompareQuery = call.query
-        return compare(await self._result(query.base), await self._result(call.path["id"]))
+        return compare(await self._result(query.base), await self._result(call.path["id"]), query.fail_if)
 
     async def export(self, call: Call) -> web.Response:
         query: ExportQuery = call.query
         run_id = call.path["id"]
-        body = export(await self._result(run_id), query.format)
+        try:
+            body = export(await self._result(run_id), query.format)
+        except ValueError as error:  # a library that only this format needs
+            raise Problem(422, str(error)) from None
         headers = {"Content-Disposition": f'attachment; filename="{run_id}.{SUFFIXES[query.format]}"'}
-        charset = None if query.format == "json" else "utf-8"
-        return web.Response(body=body, content_type=MEDIA_TYPES[query.format], charset=charset, headers=headers)
+        kind, charset = MEDIA_TYPES[query.format], CHARSETS[query.format]
+        return web.Response(body=body, content_type=kind, charset=charset, headers=headers)
 
     async def audit(self, call: Call) -> AuditLog:
         query: AuditQuery = call.query

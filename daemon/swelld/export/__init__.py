@@ -1,0 +1,1 @@
+"""A result in other shapes, for other programs and for people: pure functions of a result and its requests."""

@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile --quiet --python-version 3.13 --python-platform li
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench bench-quick gen lock pictures soak test-gemma test-vllm test-triton test-dynamo clean
+.PHONY: help run test check bench bench-quick proof-compare gen lock pictures soak test-gemma test-vllm test-triton test-dynamo clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench: $(VENV)/.test ## measure swelld against servers whose behaviour is known
 
 bench-quick: $(VENV)/.test ## the same in a fraction of the time
 	@$(BIN)/python bench/run.py --quick
+
+proof-compare: $(VENV)/.test ## show what `swelld compare` finds and does not: 180 short runs, half an hour
+	@$(BIN)/python bench/compare.py
 
 soak: $(VENV)/.test ## forty scenarios for half an hour, and a daemon that is killed fifty times on each database
 	@SWELLD_TEST_KILLS=50 $(BIN)/python -m pytest -s -m 'soak or not soak' tests/real/test_soak.py tests/daemon/app/test_life.py

@@ -7,8 +7,14 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+
+import yaml
+
+from command import started
 
 
 def listening(process: "subprocess.Popen[str]") -> str:
@@ -81,3 +87,17 @@ def post(url: str, body: Any = None, method: str = "POST") -> tuple[int, Any]:
             return response.status, json.loads(content) if content else None
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read())
+
+
+def write(path: Path, sim: str, scenarios: dict[str, Any], **more: Any) -> None:
+    """A configuration whose web server takes orders from this machine."""
+    web = {"listen": "127.0.0.1:0", "allow_unauthenticated_control": True, "inline_targets": ["127.0.0.0/8"]}
+    data = {"targets": {"sim": {"url": sim, "model": "m"}}, "scenarios": scenarios, "web": web, "shards": 1, **more}
+    (path / "swelld.yaml").write_text(yaml.safe_dump(data))
+
+
+@contextmanager
+def daemon(path: Path, env: Mapping[str, str] | None = None) -> "Iterator[tuple[str, subprocess.Popen[str]]]":
+    """One with the configuration in this directory, and its URL."""
+    with started("daemon", "swelld.yaml", cwd=path, env=env) as process:
+        yield listening(process), process

@@ -54,6 +54,8 @@ class Columns:
     slo_bad_by_reason: dict[str, int]
     sampled: tuple[Measurement, ...]
     """Exchanges whose span is certainly made: few, so they may be looked at one by one."""
+    turned: tuple[Measurement, ...]
+    """Turns of sessions."""
     checked: int
     """Answers that were drawn for the scenario's checks."""
     failed_checks: dict[str, int]
@@ -212,6 +214,7 @@ def columns(batch: Sequence[Measurement], thresholds: Mapping[str, float]) -> Co
         slo_met=table.met,
         slo_bad_by_reason=dict(table.bad) if thresholds else {},
         sampled=tuple(m for m in batch if m.sampled),
+        turned=tuple(m for m in batch if m.turn is not None),
         checked=sum(m.checked for m in batch),
         failed_checks=dict(Counter(m.failed_check for m in batch if m.failed_check is not None)),
         **arrays,

@@ -10,11 +10,16 @@ from swelld.adapters.openai import OpenAIChat, OpenAICompletions
 from swelld.config import Config, FieldError, shown, suggest
 from swelld.load.closed import Closed
 from swelld.load.open import Open
+from swelld.load.replay import Replay
+from swelld.load.search import Searching
 from swelld.load.sequential import Sequential
+from swelld.load.sweep import Sweeping
 from swelld.prompts.datasets import Conversations, Csv, JsonLines, ShareGpt, Text
 from swelld.prompts.inline import Inline
+from swelld.prompts.sessions import Dialogues, MadeUp
 from swelld.prompts.suite import Suite
 from swelld.prompts.synthetic import Synthetic
+from swelld.prompts.traces import Trace
 from swelld_exporters.otlp.settings import OtlpSettings
 from swelld_exporters.outlet import ExporterSettings
 
@@ -28,10 +33,17 @@ ADAPTERS: Final[dict[str, type[Adapter]]] = {
 EXPORTERS: Final[dict[str, type[ExporterSettings]]] = {"otlp": OtlpSettings}
 """Exporters of exchanges, each behind an outlet: sections of `exporters`."""
 
-AnyPrompts = Synthetic | Suite | Conversations | ShareGpt | JsonLines | Csv | Text | Inline
+AnyPrompts = Synthetic | Suite | Conversations | ShareGpt | JsonLines | Csv | Text | Inline | Trace | MadeUp | Dialogues
 """Prompt sources: chosen by `kind`."""
 
-AnyLoad = Annotated[Closed, Tag("closed")] | Annotated[Open, Tag("open")] | Annotated[Sequential, Tag("sequential")]
+AnyLoad = (
+    Annotated[Closed, Tag("closed")]
+    | Annotated[Open, Tag("open")]
+    | Annotated[Sequential, Tag("sequential")]
+    | Annotated[Searching, Tag("search")]
+    | Annotated[Sweeping, Tag("sweep")]
+    | Annotated[Replay, Tag("replay")]
+)
 """Kinds of load: chosen by the keys that are given."""
 
 PROMPTS: Final[dict[str, type[Config]]] = {
@@ -58,12 +70,15 @@ def _prompts(data: Any) -> Any:
 
 def _load(data: Any) -> Any:
     if isinstance(data, (str, int, float)) and not isinstance(data, bool):
-        return {"rate": data}
+        data = {"replay": {}} if data == "replay" else {"rate": data}
     if isinstance(data, Config):
         return data
-    leading = "`concurrency` (closed loop), `rate` (open loop) or `iterations` (sequential)"
+    leading = (
+        "`concurrency` (closed loop), `rate` (open loop), `iterations` (sequential), `search`, `sweep` or `replay`"
+    )
     if not isinstance(data, dict) or not data:
         raise ValueError(f"is not a load; give {leading}")
+    data = _auto(data)
     owners = {key: kind for key in data for kind, load in LOADS.items() if key in load.model_fields}
     if len(set(owners.values())) > 1:
         named = ", ".join(f"`{key}` ({kind})" for key, kind in owners.items())
@@ -71,6 +86,15 @@ def _load(data: Any) -> Any:
     if not owners:
         known = [key for load in LOADS.values() for key in load.model_fields]
         raise FieldError(*(((key,), f"is not known here; {suggest(key, known)}") for key in data))
+    return data
+
+
+def _auto(data: dict[str, Any]) -> dict[str, Any]:
+    """`rate: auto` and `concurrency: auto` are sweeps."""
+    for kind in ("rate", "concurrency"):
+        if data.get(kind) == "auto":
+            rest = {key: value for key, value in data.items() if key != kind}
+            return {"sweep": {"kind": kind, **rest}}
     return data
 
 

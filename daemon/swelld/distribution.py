@@ -104,6 +104,17 @@ class Distribution:
         value = float(2.0 ** ((self.offset + place - 1 + inside) / 2**SCHEMA))
         return min(max(value, self.min), self.max)
 
+    def at_most(self, value: float) -> float:
+        """How many values do not exceed `value`; of its own bucket the part below it."""
+        if value >= self.max:
+            return float(self.count)
+        if value <= ZERO_THRESHOLD or not self.counts.size:
+            return float(self.zeros)
+        place = float(np.log2(value)) * 2**SCHEMA - self.offset + 1
+        whole = min(self.counts.size, max(0, int(place)))
+        inside = (place - whole) * float(self.counts[whole]) if 0 <= place < self.counts.size else 0.0
+        return self.zeros + float(self.counts[:whole].sum()) + inside
+
     def exponential(self, schema: int) -> tuple[int, NDArray[np.int64]]:
         """(index of the first bucket, counts) at a coarser or equal schema, as a native histogram wants them."""
         if not self.counts.size:

@@ -110,6 +110,10 @@ class Measurement(msgspec.Struct, frozen=True, array_like=True, gc=False, kw_onl
     """Name of the prompt, unique in its source: `synthetic-17`, `coding-short`."""
     category: str = ""
     """What the prompt source says of it (`short/simple/factual`); empty if nothing."""
+    turn: int | None = None
+    """Of a session of several turns, from 1; None if it belongs to none."""
+    turns: int | None = None
+    """How many turns that session has."""
     text: str | None = None
     """The answer, only where the target has `keep_text`."""
     trace_id: str | None = None

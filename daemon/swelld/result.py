@@ -7,6 +7,9 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from swelld.contended import Contention
+from swelld.searched import SearchResult
+
 SCHEMA_NAME: Final = "swelld.result/1"
 
 QUANTILES: Final = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
@@ -157,8 +160,38 @@ class ChecksFound(msgspec.Struct, frozen=True, kw_only=True):
     """Those that failed, by the first check that they failed; checks without a failure are 0."""
 
 
+class TurnFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """One turn of all sessions that came so far."""
+
+    turn: int
+    """From 1; the last one that is told apart stands for all after it, too."""
+    requests: int
+    ok: int
+    ttft: Statistics
+    e2e: Statistics
+    input_tokens: Statistics
+    """Of the whole prompt, with everything that was said before."""
+    cached_tokens: int | None = None
+    """Of these, as the server counts what it found in its prefix cache; null if it does not tell."""
+
+
+class Sessions(msgspec.Struct, frozen=True, kw_only=True):
+    """Sessions of several turns, by their measured turns: begun = completed + failed + cut, but for those that began
+    in the warm-up."""
+
+    begun: int
+    completed: int
+    """Their last turn had a good answer."""
+    failed: int
+    """A turn had none, which ended them."""
+    cut: int
+    """The stage was over before them."""
+    turns: list[TurnFigures]
+    """At most 16."""
+
+
 class LevelChange(msgspec.Struct, frozen=True):
-    """A change of a stage's level while it went on; one of the two levels is null."""
+    """A change of a stage's level while it went on; all levels but one are null."""
 
     at: float
     """Seconds after the stage's start."""
@@ -166,6 +199,17 @@ class LevelChange(msgspec.Struct, frozen=True):
     """Requests per second from then on."""
     concurrency: int | None = None
     """Users from then on, of each target where each gets the whole load."""
+    scale: float | None = None
+    """From then on the planned rate times this."""
+
+
+class StandardError(msgspec.Struct, frozen=True):
+    """How far chance alone moves a figure: about two times in three no further than this."""
+
+    error: float
+    """In the unit of the figure."""
+    blocks: int
+    """Parts of the run that it was found from: what is said of it has one degree of freedom less."""
 
 
 class StageResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -210,6 +254,13 @@ class StageResult(msgspec.Struct, frozen=True, kw_only=True):
     """Null where the scenario has no `checks`."""
     cost: Cost | None = None
     """Null where the target has no `price`, or nobody counted the tokens."""
+    sessions: Sessions | None = None
+    """Null where the prompts are no sessions of several turns."""
+    precision: dict[str, StandardError] = {}
+    """By figure (`ttft.p95`, `e2e.mean`, `request_rate`, `goodput`, `error_rate`); those of too few requests, or of a
+    stage too short to tell, are absent."""
+    solo_of: str | None = None
+    """The stage in which the same load meets the other targets too, where this one is of its target alone."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -217,9 +268,10 @@ class Finding(msgspec.Struct, frozen=True):
 
     level: Literal["PASS", "WARNING", "FAIL"]
     subject: str
-    """What was judged: `validity`, `rate`, `error rate`, `contention`, `dropped`, `cancelled`, `goodput`, `ttft p95`,
-    `tpot p95`, `e2e p90`, `steady`, `samples`, `tokens`, `checks`, of the whole run `yield` and `budget`, or of the
-    servers' own metrics `server requests`, `server tokens`, `server ttft`, `server e2e`."""
+    """What was judged: `capacity`, `validity`, `rate`, `error rate`, `contention`, `dropped`, `cancelled`, `goodput`,
+    `ttft p95`, `tpot p95`, `e2e p90`, `steady`, `samples`, `tokens`, `checks`, `contention loss`, of the whole run
+    `yield` and `budget`, or of the servers' own metrics `server requests`, `server tokens`, `server ttft`,
+    `server e2e`."""
     text: str
     """What was found, in figures and words."""
     stage: str | None = None
@@ -352,6 +404,10 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """Null where there is no GPU."""
     server: list[ServerResult] | None = None
     """One entry for each target whose own metrics could be read; null if there was none."""
+    contention: list[Contention] | None = None
+    """What each target lost to the others, where each was measured alone first; null where none was."""
+    search: SearchResult | None = None
+    """What a search for the capacity has found; null where there was none."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,8 +12,13 @@ from swelld.config import Config, Duration, FieldError, PositiveDuration, parse_
 from swelld.hub.yielding import YieldSwitch, YieldToUsers
 from swelld.load.bounds import Bounds
 from swelld.load.open import Open
+from swelld.load.replay import Replay
+from swelld.load.search import Searching
 from swelld.load.sequential import Sequential
 from swelld.load.stage import Stage
+from swelld.load.sweep import Sweeping
+from swelld.prompts.sessions import Dialogues, MadeUp
+from swelld.prompts.traces import Trace
 from swelld.schedule.model import Schedule
 from swelld.spending import Budget
 
@@ -90,6 +95,9 @@ class Scenario(Config):
     """How long requests under way may still take when a stage is over; then they are cancelled."""
     timeout: PositiveDuration | None = None
     """Longest time for each part of an exchange and for the whole, where the targets' `timeouts` are longer."""
+    contention: Literal["off", "solo_first"] = "off"
+    """`solo_first`: before each stage every target has its part of the load to itself, in a stage `... solo=NAME`, so
+    that what it loses to the others is a number."""
     window: Literal["all", "steady"] = "all"
     """Which exchanges of a stage the result is made of: `all` measured ones, or only those while the load was `steady`,
     without ramp and drain; all of them, with a warning, where it never was."""
@@ -141,14 +149,36 @@ class Scenario(Config):
     def _contradictions(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         bounded = self.requests is not None or self.duration is not None
         endless = self.schedule.kind == "continuous"
+        replay = self.load.replay if isinstance(self.load, Replay) else None
+        bounded = bounded or (replay is not None and not replay.loop)
         if not bounded and not endless and not isinstance(self.load, Sequential):
             yield (), "has no end; set `requests`, `duration` or `schedule: continuous`"
         if not bounded and endless and len(self.load.levels()) > 1:
             yield (), f"would never leave its first stage ({self.load.levels()[0]}); set `requests` or `duration`"
+        if replay is not None and not isinstance(self.prompts, Trace):
+            yield ("prompts",), "are no trace that could be replayed; set {kind: trace, file: ...}"
+        if isinstance(self.load, Sequential) and isinstance(self.prompts, (MadeUp, Dialogues)):
+            yield ("load",), "has no meaning for sessions, whose turns follow each other; set `concurrency: 1`"
+        search = self.load.search if isinstance(self.load, Searching) else None
+        if search is not None and search.kind == "concurrency" and not self.objectives.thresholds():
+            yield ("objectives",), "are what the search goes by; set `ttft`, `tpot`, `itl` or `e2e`"
         if isinstance(self.load, Open) and self.load.ramps() and self.duration is None:
             yield ("load", "rate"), "a ramp needs to know how long it lasts; set `duration`"
+        yield from self._no_contention(endless=endless and not bounded)
         if self.mix == "each" and any(share.weight is not None for share in self.targets or ()):
             yield ("mix",), "each target gets the whole load, so weights have no meaning; set `mix: weighted`"
+
+    def _no_contention(self, *, endless: bool) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """What stands in the way of measuring it."""
+        if self.contention == "off":
+            return
+        if isinstance(self.load, (Searching, Sweeping)):
+            yield ("contention",), "needs levels that are known beforehand; set `rate` or `concurrency`"
+        if endless:
+            yield ("contention",), "would never leave its first target; set `requests` or `duration`"
+        names = [share.target for share in self.targets or ()]
+        if len(names) == 1 and not set(names[0]) & set("*?["):
+            yield ("contention",), "needs at least two targets, one of which loses something to the other"
 
     @property
     def yielding(self) -> YieldToUsers | None:

@@ -75,6 +75,8 @@ class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
     failed_check: str | None
     prompt: str
     category: str
+    turn: int | None
+    """Of a session of several turns, from 1."""
     text: str | msgspec.UnsetType = msgspec.UNSET
     """The answer, where its target keeps it."""
 
@@ -175,6 +177,7 @@ class RequestsFile:
             failed_check=m.failed_check,
             prompt=m.prompt,
             category=m.category,
+            turn=m.turn,
             text=self._mask(m.text) if m.text is not None else msgspec.UNSET,
         )
 

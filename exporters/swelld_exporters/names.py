@@ -416,6 +416,14 @@ LAST_RUN_TOKEN_RATE = _last_run(
 LAST_RUN_ACTIVE_USERS = _last_run(
     "active_users", "users", "Users of the stage's closed loop, those of all targets together. Absent in an open loop."
 )
+LAST_RUN_CONTENTION_LOSS = _last_run(
+    "contention_loss_ratio",
+    "ratio",
+    "How much worse a figure was beside the run's other targets than alone: 0.25 is a quarter more time, or a quarter "
+    "less throughput; of goodput, the difference of the shares. Below 0 it was better. figure: ttft_p50 ttft_p95 "
+    "tpot_p50 tpot_p95 e2e_p50 e2e_p95 request_rate output_token_rate goodput. Only with `contention: solo_first`.",
+    (*_LAST_RUN, "figure"),
+)
 LAST_RUN_VALID = _last_run(
     "valid", "", "1 if swelld itself kept up, 0 if a part of the stage measured the client instead of the server."
 )
@@ -733,6 +741,12 @@ LABEL_OVERFLOW = _counter(
     ("metric",),
 )
 BUILD_INFO = _gauge("build_info", "", "1, with the version of swelld and of Python as labels.", ("version", "python"))
+READY = _gauge(
+    "ready", "", "1 while the scenarios are armed; 0 when swelld is being stopped and drains what is under way.", ()
+)
+COMPLAINTS = _gauge(
+    "complaints", "", "What swelld finds wrong with itself, a load process that hangs say: /-/healthy tells.", ()
+)
 CONFIG_INFO = _gauge("config_info", "", "1, with a hash of the effective configuration as label.", ("hash",))
 CONFIG_RELOAD_OK = _gauge(
     "config_last_reload_successful",

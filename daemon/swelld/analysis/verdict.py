@@ -66,7 +66,10 @@ def verdict(stages: Sequence[StageResult], limits: Mapping[str, Limit] = LIMITS)
 
 
 def missed_objective(result: Result) -> bool:
-    """True if a stage has an objective and fewer requests met it than it asks for, or none were scheduled at all."""
+    """True if a stage has an objective and fewer requests met it than it asks for, or none were scheduled at all; of a
+    search, if no level met it."""
+    if result.search is not None:
+        return result.search.capacity is None
     return any(stage.goodput is not None and not _met(stage.goodput) for stage in result.stages)
 
 

@@ -172,8 +172,8 @@ def _begun(run: RunSummary) -> Reply:
 
 
 def _one_level(change: Change) -> Change:
-    if (change.rate is None) == (change.concurrency is None):
-        raise Problem(422, "give either `rate` or `concurrency`")
+    if sum(given is not None for given in (change.rate, change.concurrency, change.scale)) != 1:
+        raise Problem(422, "give one of `rate`, `concurrency` and `scale`")
     return change
 
 

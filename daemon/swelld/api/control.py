@@ -93,12 +93,14 @@ class Annotation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Another level for the present stage of a run: one of the two."""
+    """Another level for the present stage of a run: one of the three."""
 
     rate: Annotated[float, msgspec.Meta(gt=0, le=1e6)] | None = None
     """Requests per second, of an open loop."""
     concurrency: Annotated[int, msgspec.Meta(gt=0, le=1_000_000)] | None = None
     """Requests at a time, of a closed loop."""
+    scale: Annotated[float, msgspec.Meta(gt=0, le=1e6)] | None = None
+    """Of an open loop: the rate that was planned, whatever shape it has, times this."""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):

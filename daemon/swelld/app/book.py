@@ -16,12 +16,14 @@ log = logging.getLogger(__name__)
 
 
 class Book:
-    """Reads it once and writes it now and then; a file that cannot be read or written costs nothing but its content."""
+    """Reads it once and writes it now and then; what cannot be read or written is told, and costs nothing but its
+    content."""
 
     def __init__(self, budgets: Budgets, path: Path) -> None:
         self._budgets = budgets
         self._path = path
         self._written: list[object] = []
+        self._trouble = ""
 
     def configure(self, settings: Settings) -> None:
         """The budgets from now on."""
@@ -36,7 +38,7 @@ class Book:
             self._budgets.ledger.restore(msgspec.json.decode(self._path.read_bytes()))
         except FileNotFoundError:
             return
-        except (msgspec.DecodeError, OSError) as error:
+        except (ValueError, RecursionError, OSError) as error:  # the first is also what msgspec raises
             log.warning("the budgets begin at nothing used: %s cannot be read: %s", self._path, error)
 
     async def save(self) -> None:
@@ -45,7 +47,14 @@ class Book:
         if used == self._written:
             return
         try:
-            await asyncio.to_thread(files.replace, self._path, msgspec.json.encode(used))
-            self._written = used
+            await asyncio.to_thread(self._write, msgspec.json.encode(used))
         except (StoreError, OSError) as error:
-            log.debug("what budgets have used will not survive a restart: %s", error)
+            if str(error) != self._trouble:
+                log.error("what budgets have used will not survive a restart: %s", error)
+            self._trouble = str(error)
+        else:
+            self._written, self._trouble = used, ""
+
+    def _write(self, content: bytes) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        files.replace(self._path, content)

@@ -5,11 +5,15 @@ import logging
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 import swelld
+from swelld.analysis.contention import contended
 from swelld.app.calibration import calibrated
 from swelld.app.exporting import Outlets
 from swelld.app.gpu import Gpus
@@ -30,6 +34,7 @@ from swelld.result import Result
 from swelld.scenario import Scenario
 from swelld.settings import Settings
 from swelld.store.base import RunRow, StageDistributions, State, TargetRow
+from swelld.store.files import StoreError
 from swelld.store.metadata import config_hash
 from swelld_exporters import names
 from swelld_exporters.prometheus.registry import Registry
@@ -99,7 +104,8 @@ class Conductor:
         *,
         record: bool,
     ) -> None:
-        """`record`: whether runs get a directory. ValueError or OSError say what of the settings cannot be used."""
+        """`record`: whether runs get a directory; where there is a `store`, one that cannot be had is no reason not to
+        run. ValueError or OSError say what of the settings cannot be used."""
         self.under_way: dict[str, UnderWay] = {}
         """By run id."""
         self.registry = registry
@@ -111,6 +117,7 @@ class Conductor:
         self._command = command
         self._record = record
         self._store: Keeps = store or Nowhere()
+        self._stored = store is not None
         self._latest = LatestRuns(registry)
         self._instrument = Instrument(registry)
         self._company = Company()
@@ -126,10 +133,17 @@ class Conductor:
 
     async def aclose(self) -> None:
         """Once no run is under way: export, push, and leave nothing behind."""
-        await self._outlets.aclose()
-        await self._pushes.aclose()
-        await self._gpus.aclose()
+        async with AsyncExitStack() as stack:  # the last one first, and every one of them
+            for close in (self._fleet.aclose, self._gpus.aclose, self._pushes.aclose, self._outlets.aclose):
+                stack.push_async_callback(close)
+
+    async def break_off(self) -> None:
+        """End the load processes under whatever runs have not ended by themselves: those fail with what they have."""
         await self._fleet.aclose()
+
+    def silences(self) -> dict[int, float]:
+        """Seconds since each load process has said anything, where it should have."""
+        return self._fleet.silences()
 
     def declare(self, settings: Settings, name: str) -> None:
         """Every series of a scenario that can be foreseen, before anything has happened."""
@@ -147,7 +161,8 @@ class Conductor:
     ) -> Finished:
         """One run from its beginning to its result, which is kept and told everywhere; `begun` gets it to hold.
 
-        RunFailed, ValueError or OSError where nothing can be reported; the store knows of that run all the same.
+        RunFailed, ValueError or OSError where nothing can be reported. The store knows of that run all the same, unless
+        the ceiling of a target has kept it out.
         """
         row = row_of(wanted)
         apart = wanted.scenario.shards is not None
@@ -182,7 +197,7 @@ class Conductor:
         begun(run)
         writing = asyncio.create_task(self._write_checkpoints(run))
         try:
-            result = await run.execute()
+            result = contended(await run.execute())
         finally:
             writing.cancel()
             del self.under_way[spec.id]
@@ -217,7 +232,21 @@ class Conductor:
         files = self._settings.exporters.files
         if not self._record or (spec.endless and not files.rotation):
             return None
-        return Recording(self._settings.store.dir, spec, self._command, files)
+        try:
+            return Recording(self._settings.store.dir, spec, self._command, files)
+        except (StoreError, OSError) as error:
+            if not self._stored:
+                raise
+            log.error("the requests of run %s are not recorded: %s", spec.id, error)
+            return None
+
+    def annotate(self, run_id: str, note: str | None, labels: Mapping[str, str | None]) -> None:
+        """What a run under way is to say of itself, as for the store; of no effect for any other."""
+        if (known := self.under_way.get(run_id)) is None:
+            return
+        kept = {name: value for name, value in {**known.row.labels, **labels}.items() if value is not None}
+        row = msgspec.structs.replace(known.row, note=known.row.note if note is None else note, labels=kept)
+        self.under_way[run_id] = replace(known, row=row)
 
     async def _write_checkpoints(self, run: Run) -> None:
         while True:

@@ -12,6 +12,7 @@ from swelld.hub.spec import Batch, Spec
 from swelld.load.stage import Stage
 from swelld.result import Result
 from swelld.settings.model import Files
+from swelld.store.files import StoreError
 from swelld.store.metadata import describe
 from swelld.store.results import RunDirectory
 from swelld_exporters.files import RequestsFile
@@ -41,7 +42,11 @@ class Recording:
             formats=files.formats,
             rotation=files.rotation,
         )
-        self._describe(finished=None)
+        try:
+            self._describe(finished=None)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def path(self) -> Path:
@@ -72,7 +77,7 @@ class Recording:
         try:
             self._directory.write_result(result)
             self._describe(finished=result.run.finished)
-        except OSError as error:
+        except (StoreError, OSError) as error:
             log.error("the result could not be written to %s: %s", self.path, error)
 
     def close(self) -> None:

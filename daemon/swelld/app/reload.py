@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -40,6 +40,11 @@ def compare(old: Settings, new: Settings) -> Changes:
             if section not in LIVE and getattr(old, section) != getattr(new, section)
         ),
     )
+
+
+def as_before(old: Settings, new: Settings, sections: Sequence[str]) -> Settings:
+    """The new settings, but for some sections that stay as they were."""
+    return new.model_copy(update={section: getattr(old, section) for section in sections})
 
 
 def _ingredients(settings: Settings, name: str) -> Any:

@@ -45,10 +45,16 @@ class Scene:
         self.run: Run | None = None
         self.trouble: str | None = None
         """Why its latest run could not be carried out."""
+        self.troubled: str | None = None
+        """The id of that run."""
         self.waiting: deque[Request] = deque()
         """Asked for, and not begun."""
         self._conductor = conductor
         self._finished = finished
+        self._stopped: bool | None = None
+        """Whether the run is to end before it is there; True: by force."""
+        self._held = False
+        """Whether it is to send nothing."""
 
     async def start(self, cause: Cause) -> bool:
         """One run; whether any answer was good."""
@@ -57,29 +63,37 @@ class Scene:
             spec = replace(specify(self.settings, self.name), id=request.id)
             wanted = Commission(spec, self.settings.scenarios[self.name], request.labels, request.note)
             result = (await self._conductor.carry_out(wanted, self._begun)).result
-        except (RunFailed, ValueError, OSError) as error:
-            self.trouble = str(error)
-            log.error("scenario %s cannot be run: %s", self.name, error)
+        except Exception as error:  # whatever it is, the schedule goes on
+            foreseen = isinstance(error, (RunFailed, ValueError, OSError))
+            self.trouble, self.troubled = str(error) or type(error).__name__, request.id
+            log.error("scenario %s cannot be run: %s", self.name, self.trouble, exc_info=None if foreseen else error)
             show_state(self._conductor.registry, self.name, "failed")
             return False
         finally:
-            self.run = None
-        self.trouble = None
+            self.run, self._stopped, self._held = None, None, False
+        self.trouble = self.troubled = None
         self._finished(result)
         return any(stage.requests.ok for stage in result.stages)
 
-    def stop(self) -> None:
-        """Drain the run under way."""
+    def stop(self, *, force: bool = False) -> None:
+        """Drain the run under way, or cut it off; one that is about to begin ends at once."""
         if self.run is not None:
-            self.run.stop()
+            self.run.stop(force=force)
+        else:
+            self._stopped = force or bool(self._stopped)
 
     def hold(self, *, paused: bool) -> None:
-        """Send nothing while paused."""
+        """Let the run send nothing while paused."""
+        self._held = paused
         if self.run is not None:
             self.run.throttle(PAUSED, 0.0 if paused else 1.0)
 
     def _begun(self, run: Run) -> None:
         self.run = run
+        if self._stopped is not None:
+            run.stop(force=self._stopped)
+        if self._held:
+            run.throttle(PAUSED, 0.0)
 
 
 class Scenes:
@@ -101,6 +115,8 @@ class Scenes:
         self._clock = clock or SystemClock()
         self._scenes: dict[str, tuple[Scene, Keeper]] = {}
         self._leaving: dict[str, asyncio.Task[None]] = {}
+        self._returning: set[str] = set()
+        """Scenarios that were removed and are there again before they have been drained."""
         self._writing: asyncio.Task[None] | None = None
         self._settings: Settings | None = None
         self._known: Container[str] = ()
@@ -118,7 +134,10 @@ class Scenes:
     async def aclose(self) -> None:
         """Begin nothing more, drain what is under way, and keep what the schedules remember."""
         self._closing = True
-        await asyncio.gather(*(keeper.close() for _, keeper in self._scenes.values()), *self._leaving.values())
+        closing = (keeper.close() for _, keeper in self._scenes.values())
+        for error in await asyncio.gather(*closing, *self._leaving.values(), return_exceptions=True):
+            if error is not None:
+                log.error("a scenario did not end as it should: %s", error, exc_info=error)
         if self._writing is not None:
             self._writing.cancel()
             await asyncio.gather(self._writing, return_exceptions=True)
@@ -129,17 +148,25 @@ class Scenes:
 
         `known`: names of scenarios that may come back, as those do whose targets are away for a while.
         """
+        if self._closing:
+            return
         self._known = known
         self._settings = settings
+        self._returning -= {*changes.removed}
         for name in (*changes.removed, *changes.changed):
             if name in self._scenes:  # else it is being drained already, and what follows is looked up when it is
                 self._leaving[name] = asyncio.create_task(self._drain(name, *self._scenes.pop(name)))
         for name in changes.added:
-            if name not in self._leaving:
+            if name in self._leaving:
+                self._returning.add(name)
+            else:
                 self._arm(name, start=True)
 
     def force(self) -> None:
         """Cut off every run."""
+        for scene, keeper in self._scenes.values():
+            if keeper.running:  # also what is about to begin
+                scene.stop(force=True)
         for under_way in [*self._conductor.under_way.values()]:
             under_way.run.stop(force=True)
 
@@ -166,9 +193,26 @@ class Scenes:
     def pause(self, name: str) -> None:
         """Nothing begins by itself, and nothing is sent by the run under way."""
         scene, keeper = self._scenes[name]
+        self.withdraw(name)
         keeper.pause()
-        scene.waiting.clear()
-        scene.hold(paused=True)
+        if keeper.running:
+            scene.hold(paused=True)
+
+    def waiting(self, run_id: str) -> tuple[str, Request] | None:
+        """The scenario and the request of a run that has been asked for and has not begun."""
+        for name, (scene, _) in self._scenes.items():
+            for request in scene.waiting:
+                if request.id == run_id:
+                    return name, request
+        return None
+
+    def withdraw(self, name: str) -> bool:
+        """Forget the run that was asked for and waits for the one under way; whether there was one."""
+        scene, keeper = self._scenes[name]
+        if not keeper.withdraw():
+            return False
+        scene.waiting.pop()
+        return True
 
     def resume(self, name: str) -> None:
         """The opposite."""
@@ -212,6 +256,7 @@ class Scenes:
             self._conductor.requests.remove(target=target)
         del self._leaving[name]
         if self._settings is not None and name in self._settings.scenarios and not self._closing:
-            self._arm(name, start=False)
+            self._arm(name, start=name in self._returning)
+            self._returning.discard(name)
         elif name not in self._known:
             self._memory.forget(name)

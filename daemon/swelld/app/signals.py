@@ -2,8 +2,9 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 @contextmanager
@@ -24,3 +25,17 @@ def stopping(stop: Callable[[bool], None]) -> Iterator[None]:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+async def done_before(starting: Coroutine[Any, Any, None], stopping: asyncio.Event) -> bool:
+    """Whether it was done before the event was set, else it is cancelled; raises what it raises."""
+    start, stop = asyncio.create_task(starting), asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait((start, stop), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        start.cancel()  # of no effect once it is done
+        stop.cancel()
+    await asyncio.wait((start, stop))
+    if not start.cancelled():
+        start.result()
+    return not stopping.is_set()

@@ -1,15 +1,21 @@
 """From settings to what a run is to do."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
+from swelld.app.search import course_of
 from swelld.components import ADAPTERS
 from swelld.engine.plan import Lane, Plan
 from swelld.engine.target import Target, Timeouts
 from swelld.engine.tracing import Tracing
 from swelld.hub.spec import Spec
+from swelld.load.solo import solo_first
+from swelld.load.stage import Stage
+from swelld.scenario import Scenario
 from swelld.settings import Settings, redacted
+from swelld.store.metadata import config_hash
 
 
 def specify(settings: Settings, name: str, percentiles: Sequence[float] = ()) -> Spec:
@@ -22,6 +28,11 @@ def specify(settings: Settings, name: str, percentiles: Sequence[float] = ()) ->
     else:
         lanes = [Lane((number,), (1.0,)) for number in range(len(targets))]
     everything = redacted(settings)
+    config = {
+        "targets": {target: everything["targets"][target] for target in shares},
+        "scenario": everything["scenarios"][name],
+    }
+    key = config_hash({**config, "seed": settings.seed_of(scenario)})
     return Spec(
         id=new_id(),
         scenario=name,
@@ -35,16 +46,23 @@ def specify(settings: Settings, name: str, percentiles: Sequence[float] = ()) ->
             tracing=_tracing(settings),
             checks=scenario.checks,
         ),
-        stages=scenario.stages,
+        stages=_stages(name, scenario, shares),
         thresholds=scenario.objectives.thresholds(),
         share=scenario.objectives.share,
-        config={
-            "targets": {target: everything["targets"][target] for target in shares},
-            "scenario": everything["scenarios"][name],
-        },
+        config=config,
         percentiles=tuple(percentiles),
         window=scenario.window,
+        course=course_of(scenario, name, key, _kept_in(settings), len(lanes)),
     )
+
+
+def _stages(name: str, scenario: Scenario, shares: Mapping[str, float]) -> Callable[[int | None], Sequence[Stage]]:
+    if scenario.contention == "off":
+        return scenario.stages
+    if len(shares) == 1:
+        only = next(iter(shares))
+        raise ValueError(f"scenario {name}: `contention: solo_first` needs two targets at least, and {only} is alone")
+    return lambda prompts: solo_first(scenario.stages(prompts), list(shares), list(shares.values()))
 
 
 def _within(limit: float | None, target: Target) -> Target:
@@ -53,6 +71,10 @@ def _within(limit: float | None, target: Target) -> Target:
         return target
     deadlines = {part: min(limit, seconds) for part, seconds in target.timeouts}
     return target.model_copy(update={"timeouts": Timeouts(**deadlines)})
+
+
+def _kept_in(settings: Settings) -> Path | None:
+    return None if settings.exporters.files.enabled is False else settings.store.dir
 
 
 def _tracing(settings: Settings) -> Tracing | None:

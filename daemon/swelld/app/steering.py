@@ -25,11 +25,9 @@ from swelld.api.control import (
 )
 from swelld.app.conductor import Commission, UnderWay, row_of
 from swelld.app.scenes import Request
-from swelld.app.spec import new_id, specify
-from swelld.hub.run import Run
-from swelld.hub.spec import RunFailed
+from swelld.app.spec import specify
 from swelld.result import Progress
-from swelld.settings import ConfigError, Settings, redacted
+from swelld.settings import ConfigError, redacted
 from swelld.store.base import Filter, Listing, Page, RunRow, RunSummary, State
 from swelld.store.files import StoreError
 from swelld.store.metadata import config_hash
@@ -41,10 +39,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-INLINE: Final = "inline"
-"""The scenario label of every run that came with a request: labels are those of the configuration, and few."""
-MOST_INLINE: Final = 4
-"""Such runs at a time."""
 BEGIN_SECONDS: Final = 5.0
 """How long a request to start waits for its run to be there; then it is pending."""
 
@@ -54,7 +48,6 @@ class Steering:
 
     def __init__(self, daemon: "Daemon") -> None:
         self._daemon = daemon
-        self._inline: set[asyncio.Task[None]] = set()
 
     # --- looking
 
@@ -74,7 +67,7 @@ class Steering:
             complaints=daemon.complaints(),
             runs_under_way=len(daemon.conductor.under_way),
             config_hash=config_hash(self.config()),
-            reloaded=daemon.reloaded,
+            reloaded=daemon.standing.reloaded,
             reload_errors=daemon.reload_errors,
         )
 
@@ -100,6 +93,7 @@ class Steering:
             name=name,
             state=run.state if run else idle,
             paused=keeper.paused,
+            trouble=scene.trouble,
             run_id=run.spec.id if run else None,
             next_run=keeper.next_fire,
             progress=run.progress() if run else None,
@@ -123,7 +117,12 @@ class Steering:
             raise Conflict(
                 f"a run of {wanted.scenario} is under way: cancel it, or let its schedule say `overlap: queue`"
             )
-        return await self._begun(request.id, wanted.scenario, wanted)
+        return await self._begun(request, wanted.scenario)
+
+    async def _start_inline(self, inline: Inline, wanted: Start) -> RunSummary:
+        run_id = await self._daemon.guests.start(self._daemon.settings, inline, wanted)
+        under_way = self._daemon.conductor.under_way.get(run_id)
+        return self._summary(under_way) if under_way else (await self.run(run_id)).run
 
     async def pause(self, scenario: str) -> ScenarioInfo:
         self._known(scenario)
@@ -136,64 +135,50 @@ class Steering:
         return self._scenario(scenario)
 
     def _known(self, scenario: str) -> None:
-        if scenario not in self._daemon.scenes:
-            raise NotFound(f"there is no scenario {scenario!r}: GET /api/v1/scenarios lists them")
+        if scenario in self._daemon.scenes:
+            return
+        if scenario in self._daemon.settings.scenarios:
+            raise Unavailable(f"the scenario {scenario} has been changed and is being drained: try again in a moment")
+        raise NotFound(f"there is no scenario {scenario!r}: GET /api/v1/scenarios lists them")
 
-    async def _start_inline(self, inline: Inline, wanted: Start) -> RunSummary:
-        if len(self._inline) >= MOST_INLINE:
-            raise Conflict(f"{MOST_INLINE} runs that came with a request are under way: cancel one, or wait")
-        try:
-            settings = _with_inline(self._daemon.settings, inline)
-            spec = replace(specify(settings, INLINE), id=new_id())
-        except ValueError as error:
-            raise Refused(str(error)) from None
-        commission = Commission(spec, inline.scenario, wanted.labels, wanted.note)
-        begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        carrying = asyncio.create_task(self._carry_out(commission, begun))
-        self._inline.add(carrying)
-        carrying.add_done_callback(self._inline.discard)
-        await begun
-        return await self._begun(spec.id, INLINE, wanted)
-
-    async def _carry_out(self, commission: Commission, begun: "asyncio.Future[None]") -> None:
-        def tell(_: Run) -> None:
-            if not begun.done():
-                begun.set_result(None)
-
-        try:
-            await self._daemon.conductor.carry_out(commission, tell)
-        except (RunFailed, ValueError, OSError) as error:
-            log.error("run %s cannot be carried out: %s", commission.spec.id, error)
-            if not begun.done():
-                begun.set_exception(Refused(str(error)))
-
-    async def _begun(self, run_id: str, scenario: str, wanted: Start) -> RunSummary:
+    async def _begun(self, request: Request, scenario: str) -> RunSummary:
         """How it stands a moment later."""
+        daemon = self._daemon
         deadline = asyncio.get_running_loop().time() + BEGIN_SECONDS
-        while asyncio.get_running_loop().time() < deadline:
-            under_way = self._daemon.conductor.under_way.get(run_id)
+        while True:
+            under_way = daemon.conductor.under_way.get(request.id)
             if under_way is not None:
                 return self._summary(under_way)
-            if scenario in self._daemon.scenes and self._daemon.scenes.scene(scenario).trouble:
-                raise Refused(self._daemon.scenes.scene(scenario).trouble or "")
+            if scenario not in daemon.scenes:
+                raise Conflict(f"the scenario {scenario} was changed or removed before its run began")
+            scene = daemon.scenes.scene(scenario)
+            if scene.troubled == request.id:
+                raise Refused(scene.trouble or "")
+            if asyncio.get_running_loop().time() > deadline:
+                return self._pending(request, scenario)
             await asyncio.sleep(0.02)
-        settings = self._daemon.settings
-        spec = replace(specify(settings, scenario), id=run_id)
-        return self._brief(
-            row_of(Commission(spec, settings.scenarios[scenario], wanted.labels, wanted.note)), "pending", 0.0
-        )
+
+    def _pending(self, request: Request, scenario: str) -> RunSummary:
+        """A run that is asked for, and is not there yet."""
+        settings = self._daemon.scenes.scene(scenario).settings
+        spec = replace(specify(settings, scenario), id=request.id)
+        commission = Commission(spec, settings.scenarios[scenario], request.labels, request.note)
+        return self._brief(row_of(commission), "pending", 0.0)
 
     # --- runs
 
     async def change(self, run_id: str, change: Change) -> RunSummary:
         under_way = await self._under_way(run_id)
         try:
-            under_way.run.change(change.rate, change.concurrency)
+            under_way.run.change(change.rate, change.concurrency, change.scale)
         except ValueError as error:
             raise Refused(str(error)) from None
         return self._summary(under_way)
 
     async def cancel(self, run_id: str, *, force: bool) -> RunSummary:
+        scenes = self._daemon.scenes
+        if (waiting := scenes.waiting(run_id)) is not None and scenes.withdraw(waiting[0]):
+            return msgspec.structs.replace(self._pending(waiting[1], waiting[0]), state="cancelled")
         under_way = await self._under_way(run_id)
         under_way.run.stop(force=force)
         return self._summary(under_way)
@@ -224,6 +209,8 @@ class Steering:
         if under_way is not None:
             run = under_way.run
             return RunDetail(run=self._summary(under_way), progress=run.progress(), result=run.so_far())
+        if (waiting := self._daemon.scenes.waiting(run_id)) is not None:
+            return RunDetail(run=self._pending(waiting[1], waiting[0]))
         summary = await self._stored(lambda: self._daemon.store.summary(run_id))
         if summary is None:
             raise NotFound(f"there is no run {run_id!r}: GET /api/v1/runs lists them")
@@ -233,6 +220,7 @@ class Steering:
         store = self._daemon.store
         if not await self._stored(lambda: store.annotate(run_id, annotation.note, annotation.labels)):
             raise NotFound(f"there is no run {run_id!r}: GET /api/v1/runs lists them")
+        self._daemon.conductor.annotate(run_id, annotation.note, annotation.labels or {})
         return (await self.run(run_id)).run
 
     async def delete(self, run_id: str) -> None:
@@ -242,6 +230,8 @@ class Steering:
             raise NotFound(f"there is no run {run_id!r}: GET /api/v1/runs lists them")
 
     async def reload(self) -> None:
+        if not self._daemon.ready:
+            raise Unavailable("the daemon is not ready, or is stopping: it reads its configuration when it starts")
         try:
             self._daemon.reload()
         except (ConfigError, ValueError, OSError) as error:
@@ -286,13 +276,3 @@ class Steering:
             goodput_ratio=None,
             valid=None,
         )
-
-
-def _with_inline(settings: Settings, inline: Inline) -> Settings:
-    """The settings with one scenario more, and the targets that came with it at the addresses that were checked."""
-    own = {
-        name: target.model_copy(update={"addresses": inline.addresses[name]}) for name, target in inline.targets.items()
-    }
-    return settings.model_copy(
-        update={"targets": {**settings.targets, **own}, "scenarios": {**settings.scenarios, INLINE: inline.scenario}}
-    )

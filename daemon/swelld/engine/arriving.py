@@ -4,13 +4,17 @@ import asyncio
 from typing import Final
 
 from swelld.clock import now
-from swelld.engine.client import Ticket
+from swelld.engine.client import Request, Ticket
 from swelld.engine.loads import Load
+from swelld.engine.meter import Meter
 from swelld.engine.pacing import Alarm
 from swelld.engine.plan import Change, RunStage
 from swelld.engine.valve import CEILING
 from swelld.load.arrivals import Arrival, Schedule, passes, share
-from swelld.load.stage import OpenStage
+from swelld.load.replay import Replaying
+from swelld.load.stage import OpenStage, Replayed
+from swelld.prompts.base import PromptSet
+from swelld.prompts.traces import TracePrompts
 
 FULL: Final = "as many requests in flight as `max_in_flight` allows"
 DOWN: Final = "the load process was down when it was due"
@@ -28,7 +32,8 @@ class OpenLoad(Load):
         assert isinstance(order.stage, OpenStage)
         self._stage = order.stage
         self._limit = share(order.stage.max_in_flight, self._part, self._parts)
-        self._schedule = Schedule(order.stage, self._seed, self._part, self._parts, order.turns)
+        planned = _trace(self._prompts, order.stage.replay) if order.stage.replay else None
+        self._schedule = Schedule(order.stage, self._seed, self._part, self._parts, order.turns, planned)
         self._turned = False
 
     def change(self, change: Change) -> None:
@@ -67,8 +72,8 @@ class OpenLoad(Load):
 
     async def _fall_due(self, arrival: Arrival, due: float, back: float, alarm: Alarm) -> None:
         """Wait for the moment, then send, drop or withhold; `back` is when a shard that died was replaced."""
-        target, request = self._prepare(arrival.number, warmup=arrival.warmup)
-        ticket = Ticket(stage=self._order.number, index=arrival.number, warmup=arrival.warmup, due=due)
+        target, request = self._ready(arrival)
+        ticket = self._ticket(arrival, due)
         client, valve = self._clients[target], self._valve
         await alarm.until(due)
         if not passes(self._schedule.place, valve.factor):
@@ -76,13 +81,25 @@ class OpenLoad(Load):
         elif len(self._live) >= self._limit or due < back:
             client.drop(request, ticket, FULL if due >= back else DOWN)
             await asyncio.sleep(0)  # a backlog of drops must not starve the loop
-        elif (meter := valve.meters[target]) is None:
-            self._begin(client.start(request, ticket))
-        elif meter.take(now()):
-            sent = self._begin(client.start(request, ticket))
-            sent.add_done_callback(lambda _: meter.release())
+        elif (meter := valve.meters[target]) is None or meter.take(now()):
+            self._send(target, request, ticket, meter)
         else:
             await self._withhold(CEILING, target)
+
+    def _ready(self, arrival: Arrival) -> tuple[int, Request]:
+        """The target and the bytes of an arrival; a trace is asked in its order, from its first request on."""
+        if self._stage.replay is not None:
+            return self._prepare(self._schedule.place, warmup=False)
+        return self._prepare(arrival.number, warmup=arrival.warmup)
+
+    def _ticket(self, arrival: Arrival, due: float) -> Ticket:
+        return Ticket(stage=self._order.number, index=arrival.number, warmup=arrival.warmup, due=due)
+
+    def _send(self, target: int, request: Request, ticket: Ticket, meter: Meter | None) -> None:
+        """At once; the meter, if any, has let it through."""
+        sent = self._begin(self._clients[target].start(request, ticket))
+        if meter is not None:
+            sent.add_done_callback(lambda _: meter.release())
 
     async def _withhold(self, reason: str, target: int) -> None:
         self._clients[target].begun += 1  # the place in the schedule is used up all the same
@@ -102,3 +119,9 @@ class OpenLoad(Load):
         if stage.duration is None or stage.requests is not None or stage.warmup_requests:
             return False
         return await self._turned_before(self._order.start + stage.warmup_seconds + stage.duration)
+
+
+def _trace(prompts: PromptSet, replayed: Replayed) -> Replaying:
+    if not isinstance(prompts, TracePrompts):
+        raise ValueError("only the prompts of a trace can be replayed; set `prompts` to {kind: trace, file: ...}")
+    return Replaying(prompts.trace, replayed)

@@ -4,7 +4,8 @@ import asyncio
 import itertools
 import random
 from collections import deque
-from typing import Final, Literal
+from collections.abc import Awaitable, Callable
+from typing import Final, Literal, NamedTuple
 
 from swelld.clock import now
 from swelld.engine.client import Request, Ticket
@@ -24,6 +25,18 @@ UNREACHABLE_SECONDS: Final = 0.1
 """A user whom no server takes waits so long: else an outage would use up all requests in a moment."""
 FAR: Final = 500_000_009
 """Shards that had no user at first number their requests from here on."""
+
+
+class Claim(NamedTuple):
+    """The right to one request."""
+
+    warmup: bool
+    counted: bool
+    """Among a number of requests that warm up."""
+
+
+Think = Callable[[], Awaitable[None]]
+"""The pause of one user after an answer."""
 
 
 class ClosedLoad(Load):
@@ -51,10 +64,11 @@ class ClosedLoad(Load):
         self._warmups = itertools.count(self._part + warmed * crews, crews)
         self._warmups_left = self._warmups_open = warmups - warmed
         self._warms_up = self._warmups_left > 0
-        self._numbers = itertools.count(self._part + begun * crews, crews)
+        self._first_and_step = self._part + begun * crews, crews
         if not early:
             step = self._parts - crews
-            self._numbers = itertools.count(FAR + self._part - crews + begun * step, step)
+            self._first_and_step = FAR + self._part - crews + begun * step, step
+        self._numbers = itertools.count(*self._first_and_step)
         self._left = None if stage.requests is None else max(0, self._share(stage.requests, crews) - begun)
         self._window = asyncio.Event()
         self._ahead: deque[tuple[int, int, Request]] = deque()
@@ -86,6 +100,10 @@ class ClosedLoad(Load):
         finally:
             filling.cancel()
 
+    def _fill_at_first(self) -> None:
+        for _ in range(min(len(self._mine()), AHEAD)):
+            self._ahead.append(self._next())
+
     async def _fill(self) -> None:
         """Keep requests ready, a few at a time, so that encoding them never holds up a read or a send."""
         while True:
@@ -103,8 +121,7 @@ class ClosedLoad(Load):
 
     async def _let_users_ask(self) -> None:
         stage = self._stage
-        for _ in range(min(len(self._mine()), AHEAD)):
-            self._ahead.append(self._next())
+        self._fill_at_first()
         self._admit(stage.ramp_up)
         ends = []
         if stage.requests is not None:  # without, users may all go and others come before the end
@@ -146,15 +163,22 @@ class ClosedLoad(Load):
         try:
             if await self._stopped_before(start):
                 return
-            while await self._may_ask(user):
-                if not await self._ask():
-                    return
-                if think is not None:
-                    await self._stopped_before(now() + think.expovariate(1 / self._stage.think_time))
+            await self._ask_on(user, lambda: self._think(think))
         finally:
             self._present.discard(user)
             if not self._present:
                 self._nobody.set()
+
+    async def _ask_on(self, user: int, think: Think) -> None:
+        """One request after another, for as long as there are any and this user may ask."""
+        while await self._may_ask(user):
+            if not await self._ask():
+                return
+            await think()
+
+    async def _think(self, think: random.Random | None) -> None:
+        if think is not None:
+            await self._stopped_before(now() + think.expovariate(1 / self._stage.think_time))
 
     async def _may_ask(self, user: int) -> bool:
         """Wait until it is this user's turn; False if there is none for it."""
@@ -173,34 +197,45 @@ class ClosedLoad(Load):
 
     async def _ask(self) -> bool:
         """One request and its answer; False if there is none left."""
-        counted = self._warmups_left > 0
-        warmup = self._warming()
-        if not warmup and self._left is not None:
-            if self._left == 0:
-                return False
-            self._left -= 1
-        if warmup:
+        claim = self._claim()
+        if claim is None:
+            return False
+        if claim.warmup:
             number = next(self._warmups)
             target, request = self._prepare(number, warmup=True)
         else:
             number, target, request = self._ahead.popleft() if self._ahead else self._next()
             self._wanted.set()
+        ticket = Ticket(stage=self._order.number, index=number, warmup=claim.warmup)
+        await self._put(target, request, ticket, claim)
+        return True
+
+    def _claim(self) -> Claim | None:
+        """The right to one request, which has to be put; None if there is none left."""
+        counted = self._warmups_left > 0
+        warmup = self._warming()
+        if not warmup and self._left is not None:
+            if self._left == 0:
+                return None
+            self._left -= 1
+        return Claim(warmup, counted)
+
+    async def _put(self, target: int, request: Request, ticket: Ticket, claim: Claim) -> None:
+        """Ask, and wait for the answer; a while longer where nobody was reached."""
         meter = self._valve.meters[target]
         if meter is not None:
             await self._queue(meter)
         try:
-            ticket = Ticket(stage=self._order.number, index=number, warmup=warmup)
             reached = await self._clients[target].exchange(request, ticket)
         finally:
             if meter is not None:
                 meter.release()
-            if counted:
+            if claim.counted:
                 self._warmups_open -= 1
                 if not self._warmups_open:
                     self._tell()
         if not reached:
             await self._stopped_before(now() + UNREACHABLE_SECONDS)
-        return True
 
     async def _queue(self, meter: Meter) -> None:
         """Wait for room under a ceiling; cancelled when the load is stopped."""

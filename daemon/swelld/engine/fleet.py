@@ -61,6 +61,17 @@ class LoadProcess:
             raise
         return cls(part, process, *await asyncio.open_connection(sock=ours))
 
+    @property
+    def silence(self) -> float:
+        """Seconds since it has said anything; 0 where nothing is expected of it."""
+        return now() - self._heard if self.alive and self.seats else 0.0
+
+    def seat(self, key: int, hear: Callable[[Report], None]) -> None:
+        """Let a run hear what is said of it."""
+        if not self.seats:  # it had no reason to speak until now
+            self._heard = now()
+        self.seats[key] = hear
+
     def send(self, key: int, command: Command) -> None:
         """Of no effect once it has died."""
         if self.alive and not self._writer.is_closing():
@@ -137,7 +148,7 @@ class FleetCrew:
             return
         self._processes[part] = process
         self._here.add(part)
-        process.seats[self._key] = self._hear
+        process.seat(self._key, self._hear)
         process.send(self._key, Open(self._plan))
 
     def order(self, command: Order, part: int | None = None) -> None:
@@ -204,6 +215,10 @@ class Fleet:
                     raise OSError("the load processes have been ended")
                 process = self._processes[part] = await LoadProcess.start(part, self.size)
             return process
+
+    def silences(self) -> dict[int, float]:
+        """Seconds since each process has said anything, by its part; 0 where nothing is expected of it."""
+        return {part: process.silence for part, process in self._processes.items()}
 
     async def aclose(self) -> None:
         """End every process, reap it, leave nothing behind; may be called twice."""

@@ -101,7 +101,7 @@ class Load:
     def _prepare(self, number: int, *, warmup: bool, repeat: int = 1) -> tuple[int, Request]:
         """The target of a request, and all of its bytes."""
         target = self._lane.targets[pick(self._lane.weights, number)]
-        prompt = number // repeat + (WARMUP_PROMPTS if warmup else 0)
+        prompt = self._order.stage.first_prompt + number // repeat + (WARMUP_PROMPTS if warmup else 0)
         return target, self._clients[target].prepare(self._prompts[prompt])
 
     def _begin(self, what: Coroutine[None, None, object]) -> asyncio.Task[object]:

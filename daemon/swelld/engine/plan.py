@@ -10,7 +10,7 @@ from swelld.checks.settings import Checks
 from swelld.engine.target import Target
 from swelld.engine.tracing import Tracing
 from swelld.load.arrivals import Turn
-from swelld.load.stage import ClosedStage, OpenStage
+from swelld.load.stage import ClosedStage, OpenStage, Stage
 from swelld.measurement import Measurement
 from swelld.prompts.base import PromptSource
 
@@ -50,6 +50,14 @@ class Plan:
     """None if no traces are exported: then no ids are drawn."""
     checks: Checks | None = None
     """What good answers have to pass."""
+
+    def lanes_of(self, stage: Stage) -> tuple[Lane, ...]:
+        """Those of a stage: all of them, or one of its target alone."""
+        return self.lanes if stage.solo is None else (Lane((stage.solo.target,), (1.0,)),)
+
+    def targets_of(self, stage: Stage) -> tuple[int, ...]:
+        """Numbers of the targets that a stage loads."""
+        return tuple(sorted(target for lane in self.lanes_of(stage) for target in lane.targets))
 
 
 BEFORE: Final = -1
@@ -98,6 +106,13 @@ class Throttle(msgspec.Struct, frozen=True, tag=True):
     """Safe as a label."""
 
 
+class End(msgspec.Struct, frozen=True, tag=True):
+    """To a shard: the stage of this number is over before its time; with `force`, cancel what is under way too."""
+
+    number: int
+    force: bool
+
+
 class Stop(msgspec.Struct, frozen=True, tag=True):
     """To a shard: start nothing new; with `force`, cancel what is under way too."""
 
@@ -112,7 +127,7 @@ class Quit(msgspec.Struct, frozen=True, tag=True):
     """To a process: close everything and end."""
 
 
-Order = RunStage | Change | Throttle | Stop
+Order = RunStage | Change | Throttle | End | Stop
 """What a shard understands."""
 Command = Open | Order | Close | Quit
 

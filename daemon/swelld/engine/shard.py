@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from swelld.checks.judge import Judge
-from swelld.engine.arriving import OpenLoad
-from swelld.engine.asking import ClosedLoad
 from swelld.engine.calibrator import Calibrator
 from swelld.engine.client import Client
 from swelld.engine.loads import Load
@@ -16,6 +14,7 @@ from swelld.engine.plan import (
     BEFORE,
     Broken,
     Change,
+    End,
     Opened,
     Order,
     Plan,
@@ -27,10 +26,10 @@ from swelld.engine.plan import (
     Throttle,
 )
 from swelld.engine.premises import Premises
+from swelld.engine.talking import client_for, load_for
 from swelld.engine.tracing import Draw
 from swelld.engine.valve import Valve
 from swelld.load.arrivals import share
-from swelld.load.stage import ClosedStage
 from swelld.measurement import Measurement
 from swelld.prompts.base import PromptSet, Tokenizer
 
@@ -86,7 +85,7 @@ class Shard:
             adapter, counter = plan.adapters[number], tokenizers[number]
             judge = Judge(plan.checks, plan.seed, number) if plan.checks else None
             emit = self._measurements.append
-            self._clients.append(Client(number, target, adapter, limit, emit, counter, draw, judge))
+            self._clients.append(client_for(prompts)(number, target, adapter, limit, emit, counter, draw, judge))
         clients = [*self._clients]
         if plan.calibration is not None:
             self._calibrator = Calibrator(plan.calibration, self._part, self._parts)
@@ -107,6 +106,9 @@ class Shard:
             stage.add_done_callback(self._stages.discard)
         elif isinstance(order, Stop):
             self.stop(force=order.force)
+        elif isinstance(order, End):
+            for load in self._loads if order.number == self._number else ():
+                load.stop(force=order.force)
         elif isinstance(order, Throttle):
             self._valve.turn(order)
             for load in self._loads:
@@ -150,10 +152,10 @@ class Shard:
         seed, calibrator = self._plan.seed, self._calibrator
         if order.number == BEFORE:
             return ([calibrator.load(order, seed)] if calibrator else []), []
-        kind = ClosedLoad if isinstance(order.stage, ClosedStage) else OpenLoad
+        kind = load_for(self._prompts, order.stage)
         loads = [
             kind(order, lane, self._clients, self._prompts, seed, self._part, self._parts, self._valve)
-            for lane in self._plan.lanes
+            for lane in self._plan.lanes_of(order.stage)
         ]
         return loads, calibrator.beside(order, seed) if calibrator else []
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from swelld.export.rows import NAMES, Row
-from swelld.export.safety import cell
+from swelld.report.safety import cell
 from swelld.result import QUANTILES, Result, StageResult, Statistics
 
 _DISTRIBUTIONS: Final = ("ttft", "ttfo", "ttfb", "itl", "tpot", "e2e", "connect", "failed", "lag")

@@ -17,7 +17,7 @@ from swelld.export.overview import (
     worst,
 )
 from swelld.export.rows import Row
-from swelld.export.safety import markdown, one_line
+from swelld.report.safety import markdown, one_line
 from swelld.result import Result
 
 MOST_STAGES: Final = 40

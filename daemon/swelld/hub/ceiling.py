@@ -56,7 +56,7 @@ def demands(spec: Spec, stages: Iterable[Stage]) -> dict[str, Demand]:
     """The most that any of the stages asks of each target."""
     found = {name: Demand() for name in spec.plan.names}
     for stage in stages:
-        for lane in spec.plan.lanes:
+        for lane in spec.plan.lanes_of(stage):
             for target, weight in zip(lane.targets, lane.weights, strict=True):
                 name = spec.plan.names[target]
                 one, before = _demand(stage, weight / sum(lane.weights)), found[name]
@@ -66,7 +66,7 @@ def demands(spec: Spec, stages: Iterable[Stage]) -> dict[str, Demand]:
 
 def _demand(stage: Stage, share: float) -> Demand:
     if isinstance(stage, OpenStage):
-        return Demand(rate=max(stage.rate, stage.rate_end or 0.0) * share)
+        return Demand(rate=stage.peak * share)
     assert isinstance(stage, ClosedStage)
     return Demand(concurrency=stage.users)  # all of them may happen to ask the same target
 

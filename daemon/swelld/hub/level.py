@@ -7,19 +7,21 @@ from typing import Final
 
 import msgspec
 
-from swelld.clock import now
+from swelld.clock import WallClock, now
 from swelld.columns import columns
 from swelld.distribution import Distribution
 from swelld.engine.plan import Change, Pulse, RunStage, Throttle
 from swelld.engine.system import throttled_seconds
+from swelld.hub.offered import Offered
 from swelld.hub.phases import Phasing
+from swelld.hub.scatter import Scatter
 from swelld.hub.spec import Batch, Spec
 from swelld.hub.tally import Tally, Window
 from swelld.hub.validity import Watch
 from swelld.load.arrivals import Curve
 from swelld.load.stage import ClosedStage, OpenStage
 from swelld.measurement import Measurement
-from swelld.result import LevelChange, Phases, StageResult, Statistics
+from swelld.result import LevelChange, Phases, StageResult, StandardError, Statistics
 
 StageDistributions = tuple[str, str, dict[str, Distribution]]
 """Label of the stage, name of the target, and the distributions by the names that their statistics have in a result."""
@@ -32,12 +34,15 @@ class Level:
     """A tally for each target, and a watch over the shards."""
 
     def __init__(self, spec: Spec, number: int, stage: ClosedStage | OpenStage, start: float) -> None:
+        if isinstance(stage, OpenStage):
+            stage = stage.placed(WallClock().at(start))
         self.number = number
         self.stage = stage
         """As it is by now: at its present level, less what a throttle holds back."""
         self._planned = stage
         self._level = stage
         self._curve = Curve(stage) if isinstance(stage, OpenStage) else None
+        self._offered = Offered(start) if isinstance(stage, OpenStage) and stage.replay is not None else None
         self._changes: deque[LevelChange] = deque(maxlen=MOST_CHANGES)
         self._factor = 1.0
         self._withheld: list[Counter[str]] = [Counter() for _ in spec.plan.names]
@@ -46,8 +51,10 @@ class Level:
         """Whether the latest window was."""
         self._spec = spec
         self._start = start
-        self._copies = len(spec.plan.lanes)
+        self._copies = len(spec.plan.lanes_of(stage))
+        self._targets = spec.plan.targets_of(stage)
         self._tallies = [Tally(spec.thresholds, Window(stage, start), spec.percentiles) for _ in spec.plan.names]
+        self._scatter = [Scatter() for _ in spec.plan.names]
         self._phasing = Phasing(
             stage,
             start,
@@ -60,6 +67,7 @@ class Level:
         self._in_flight: dict[int, int] = {}
         self._begun: dict[int, list[int]] = {}  # by shard: exchanges begun by target, as it last said
         self._reported: Counter[int] = Counter()  # by shard: measurements received
+        self._later: dict[int, Counter[int]] = defaultdict(Counter)  # by shard and target: turns after the first
 
     @property
     def done(self) -> int:
@@ -71,31 +79,38 @@ class Level:
         """Requests under way, warm-up among them."""
         return sum(self._in_flight.values())
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds since its start."""
+        return now() - self._start
+
     def order(self) -> RunStage:
         """What every shard is told."""
         return RunStage(self.number, self._planned, self._start)
 
-    def check(self, rate: float | None, users: int | None, shards: int) -> None:
+    def check(self, rate: float | None, users: int | None, shards: int, scale: float | None = None) -> None:
         """ValueError says why it cannot go on at another level."""
-        _check_change(self._planned, rate, users, shards)
+        _check_change(self._planned, rate, users, shards, scale)
 
-    def change(self, at: float, rate: float | None, users: int | None) -> Change:
+    def change(self, at: float, rate: float | None, users: int | None, scale: float | None = None) -> Change:
         """Go on at another level from `at` on."""
         at = max(0.0, at - self._start)
         turn = None
-        if self._curve is not None and rate is not None:
-            turn = self._curve.turn_at(at, rate)
+        if self._curve is not None:
+            turn = self._curve.turn_at(at, rate, 1.0 if scale is None else scale)
             self._curve.turn(turn)
-        self._level = self.changed(rate, users)
-        self._changes.append(LevelChange(at, rate, users))
+        self._level = self.changed(rate, users, scale)
+        self._changes.append(LevelChange(at, rate, users, scale))
         self._phasing.give_up("the load was changed while the stage went on")
         self._show()
         return Change(turn, users)
 
-    def changed(self, rate: float | None, users: int | None) -> ClosedStage | OpenStage:
+    def changed(self, rate: float | None, users: int | None, scale: float | None = None) -> ClosedStage | OpenStage:
         """The stage as it would be at another level."""
+        if isinstance(self._planned, OpenStage) and scale is not None:
+            return self._planned.scaled(scale)
         if isinstance(self._level, OpenStage) and rate is not None:
-            return msgspec.structs.replace(self._level, rate=rate, rate_end=None)
+            return msgspec.structs.replace(self._level, rate=rate, rate_end=None, shape=None, replay=None)
         if isinstance(self._level, ClosedStage) and users is not None:
             return msgspec.structs.replace(self._level, users=users, ramp_up=0.0)
         return self._level
@@ -112,14 +127,14 @@ class Level:
         if isinstance(level, ClosedStage):
             self.stage = msgspec.structs.replace(level, users=math.ceil(level.users * factor - 1e-9))
         else:
-            end = None if level.rate_end is None else level.rate_end * factor
-            self.stage = msgspec.structs.replace(level, rate=level.rate * factor, rate_end=end)
+            self.stage = level.scaled(factor)
 
     def take(self, pulse: Pulse) -> Iterator[tuple[int, Batch]]:
         """One pulse of one shard: into the tallies, and out again as batches by target."""
         self.saturated = self.watch.pulse(pulse, now(), throttled_seconds())
         self._in_flight[pulse.shard] = sum(pulse.in_flight)
         self._count(pulse)
+        self._look_at_offer()
         groups: dict[tuple[int, bool], list[Measurement]] = defaultdict(list)
         for m in pulse.measurements:
             groups[m.target, m.warmup].append(m)
@@ -127,6 +142,7 @@ class Level:
             found = columns(measurements, self._spec.thresholds)
             if not warmup:
                 self._tallies[target].add(measurements, found)
+                self._scatter[target].add(now(), measurements, found)
             yield target, Batch(measurements, found, warmup, valid=not self.saturated)
         self._phasing.take(now(), self.in_flight, pulse.measurements)
 
@@ -134,10 +150,18 @@ class Level:
         if pulse.stage == self.number:  # not so in the first moments: it may still speak of the stage before
             self._begun[pulse.shard] = pulse.begun
             self._reported[pulse.shard] += len(pulse.measurements) + pulse.lost
+            self._later[pulse.shard].update(m.target for m in pulse.measurements if m.turn is not None and m.turn > 1)
         for reason, counts in pulse.withheld.items():
             self._reported[pulse.shard] += sum(counts)
             for target, count in enumerate(counts):
                 self._withheld[target][reason] += count
+
+    def _look_at_offer(self) -> None:
+        """What a replay comes to is only seen when it falls due."""
+        if self._offered is not None and isinstance(self._level, OpenStage) and self._level.replay is not None:
+            self._offered.see(now(), sum(map(sum, self._begun.values())) // self._copies)
+            self._level = msgspec.structs.replace(self._level, rate=self._offered.rate())
+            self._show()
 
     def cut(self) -> None:
         """Nothing that comes after this moment belongs to the window."""
@@ -154,6 +178,9 @@ class Level:
     def rest(self, shard: int) -> RunStage:
         """What is left for a shard that takes over from a dead one."""
         begun = self._begun.get(shard) or [0] * len(self._tallies)
+        if isinstance(self._planned, OpenStage):  # an arrival is a session, however many turns it had
+            later = self._later.pop(shard, Counter())
+            begun = [count - later[target] for target, count in enumerate(begun)]
         self._reported[shard] = sum(begun)  # from here on it counts for its predecessor, too
         users = self._level.users if isinstance(self._level, ClosedStage) and self._changes else None
         turns = self._curve.turns if self._curve is not None else ()
@@ -172,6 +199,8 @@ class Level:
         """Requests per second that are due by now, of all lanes; None in a closed loop."""
         if self._curve is None:
             return None
+        if isinstance(self._level, OpenStage) and self._level.replay is not None:
+            return self._level.rate * self._factor * self._copies
         return self._curve.rate(now() - self._start) * self._factor * self._copies
 
     def fraction(self) -> float:
@@ -181,22 +210,24 @@ class Level:
             inside = (now() - self._start) / (self.stage.warmup_seconds + self.stage.duration)
         if self.stage.requests:
             withheld = sum(counts.total() for counts in self._withheld)
-            inside = max(inside, (self.done + withheld) / (self.stage.requests * self._copies))
+            later = sum(tally.turns.later for tally in self._tallies) if isinstance(self.stage, OpenStage) else 0
+            inside = max(inside, (self.done - later + withheld) / (self.stage.requests * self._copies))
         return min(1.0, max(0.0, inside))
 
     def results(self, measurement_error: Statistics | None) -> Iterator[StageResult]:
         """The figures of every target, once the stage is over."""
-        for target in range(len(self._tallies)):
+        for target in self._targets:
             yield self._result(target, *self._phasing.outcome(target), measurement_error)
 
     def so_far(self, measurement_error: Statistics | None) -> Iterator[StageResult]:
         """The figures of every target as they are by now; its phases are not known yet."""
-        for target, tally in enumerate(self._tallies):
-            yield self._result(target, tally, None, measurement_error, until=now())
+        for target in self._targets:
+            yield self._result(target, self._tallies[target], None, measurement_error, until=now())
 
     def distributions(self, *, over: bool) -> Iterator[StageDistributions]:
         """What those figures are taken from: that of `results` if it is over, else that of `so_far`."""
-        for target, name in enumerate(self._spec.plan.names):
+        for target in self._targets:
+            name = self._spec.plan.names[target]
             tally = self._phasing.outcome(target)[0] if over else self._tallies[target]
             yield self.stage.label, name, {NAMES.get(key, key): value for key, value in tally.distributions.items()}
 
@@ -224,13 +255,34 @@ class Level:
         price = plan.targets[target].price
         result = tally.result(stage, names, self._spec.share, validity, phases, users, checks, price, until)
         withheld = dict(self._withheld[target])
-        return msgspec.structs.replace(result, changes=list(self._changes), withheld=withheld)
+        return msgspec.structs.replace(
+            result,
+            changes=list(self._changes),
+            withheld=withheld,
+            precision=self._precision(target, tally) if until is None else {},
+            solo_of=stage.solo.of if stage.solo else None,
+        )
+
+    def _precision(self, target: int, tally: Tally) -> dict[str, StandardError]:
+        begin = tally.window.start
+        end = None if begin is None else begin + tally.window.seconds()
+        found = self._scatter[target].precision(tally.distributions, begin, end)
+        return {name: error for name, error in found.items() if name != "goodput" or self._spec.thresholds}
 
 
-def _check_change(stage: ClosedStage | OpenStage, rate: float | None, users: int | None, shards: int) -> None:
-    if (rate is None) == (users is None):
-        raise ValueError("give either a rate or a concurrency to change to")
-    if isinstance(stage, OpenStage):
+def _check_change(
+    stage: ClosedStage | OpenStage, rate: float | None, users: int | None, shards: int, scale: float | None
+) -> None:
+    if sum(given is not None for given in (rate, users, scale)) != 1:
+        raise ValueError("give either a rate or a concurrency to change to, or a factor to scale the rate by")
+    if scale is not None:
+        if not isinstance(stage, OpenStage):
+            raise ValueError(
+                f"the stage {stage.label} is a closed loop: change its concurrency, it has no rate to scale"
+            )
+        if not 0 < scale < math.inf:
+            raise ValueError(f"{scale:g} times a rate is no rate to go on with: it is above 0")
+    elif isinstance(stage, OpenStage):
         if rate is None:
             raise ValueError(f"the stage {stage.label} is an open loop: change its rate, it has no concurrency")
         if not 0 < rate < math.inf:

@@ -10,6 +10,7 @@ from swelld.engine.valve import CEILING
 from swelld.hub.budget import cost
 from swelld.hub.instrument import Instrument
 from swelld.hub.spec import Batch, Spec
+from swelld.load.arrivals import Curve
 from swelld.load.stage import ClosedStage, OpenStage, Stage
 from swelld_exporters import names
 from swelld_exporters.prometheus.registry import Registry
@@ -48,7 +49,8 @@ class MetricsListener:
         """Make the series of a stage, at 0."""
         self._registry.gauge(names.CLIENT_SATURATED).labels(spec.scenario)
         objective = Objective(OBJECTIVE, spec.share, spec.thresholds) if spec.thresholds else None
-        for target, name in enumerate(spec.plan.names):
+        for target in spec.plan.targets_of(stage):
+            name = spec.plan.names[target]
             self._requests.declare(self._labels(spec, stage, target), objective)
             limit = self._registry.gauge(names.CONNECTIONS_LIMIT).labels(spec.scenario, name)
             limit.set(spec.plan.targets[target].connections)
@@ -87,7 +89,8 @@ class MetricsListener:
             self._registry.counter(names.COST).labels(*labels[:3], price.currency).inc(amount)
 
     def pulse(self, spec: Spec, stage: Stage, pulse: Pulse, *, saturated: bool) -> None:
-        for target, name in enumerate(spec.plan.names):
+        for target in spec.plan.targets_of(stage):
+            name = spec.plan.names[target]
             self._in_flight[target][pulse.shard] = pulse.in_flight[target]
             self._connections[target][pulse.shard] = pulse.connections[target]
             self._requests.in_flight(self._labels(spec, stage, target), sum(self._in_flight[target].values()))
@@ -117,7 +120,7 @@ class MetricsListener:
         stage = self._stage
         if stage is None:
             return
-        for target in range(len(spec.plan.names)):
+        for target in spec.plan.targets_of(stage):
             labels = self._labels(spec, stage, target)
             self._requests.in_flight(labels, 0)
             if isinstance(stage, OpenStage):
@@ -138,12 +141,12 @@ class MetricsListener:
 
     def _load(self, spec: Spec, stage: Stage) -> None:
         if isinstance(stage, ClosedStage):
-            users = stage.users * len(spec.plan.lanes)
+            users = stage.users * len(spec.plan.lanes_of(stage))
             self._requests.active_users(spec.scenario, stage.label, users)
         elif isinstance(stage, OpenStage):
-            for lane in spec.plan.lanes:
+            for lane in spec.plan.lanes_of(stage):
                 for target, weight in zip(lane.targets, lane.weights, strict=True):
-                    rate = _rate_now(stage, now() - self._began) * weight / sum(lane.weights)
+                    rate = Curve(stage).rate(now() - self._began) * weight / sum(lane.weights)
                     self._requests.offered(self._labels(spec, stage, target), rate)
 
     def _tell_of_process(self, spec: Spec, pulse: Pulse, *, saturated: bool) -> None:
@@ -165,11 +168,3 @@ class MetricsListener:
 
 def _warms_up(stage: Stage) -> bool:
     return bool(stage.warmup_requests or stage.warmup_seconds)
-
-
-def _rate_now(stage: OpenStage, elapsed: float) -> float:
-    """The rate that the schedule asks for `elapsed` seconds into a stage."""
-    if stage.rate_end is None or not stage.duration:
-        return stage.rate
-    way = min(1.0, max(0.0, elapsed - stage.warmup_seconds) / stage.duration)
-    return stage.rate + (stage.rate_end - stage.rate) * way

@@ -19,6 +19,7 @@ from swelld.hub.level import Level, StageDistributions
 from swelld.hub.opening import opened
 from swelld.hub.pace import Pace
 from swelld.hub.spec import Listener, RunFailed, Spec, Witness
+from swelld.hub.stages import Stages
 from swelld.load.stage import ClosedStage, OpenStage, Stage
 from swelld.result import Progress, Result, RunInfo, StageResult
 
@@ -58,7 +59,7 @@ class Run:
         self._wall = WallClock()
         self._started = now()
         self._level: Level | None = None
-        self._stages: Sequence[Stage] = ()
+        self._stages = Stages(spec)
         self._finished: list[StageResult] = []
         self._distributions: list[StageDistributions] = []
         self._heard = now()
@@ -97,13 +98,12 @@ class Run:
         distinct = await opened(self._crew, self._stopping)
         if not self._stopping.is_set():
             self._crew.order(self._throttle)
-            self._stages = self.spec.stages(distinct)
+            self._finished += self._stages.open(distinct)
             self.state = "running"
             await self._errors.before(self._crew)
             await asyncio.gather(*(witness.begin() for witness in self._witnesses))
-        for number, stage in enumerate(self._stages):
-            if not self._stopping.is_set():
-                await self._run_stage(number, stage)
+        while not self._stopping.is_set() and (found := self._stages.next(self._finished)) is not None:
+            await self._run_stage(*found)
         # What has no end of its own ends well when it is drained.
         cut = self._stopping.is_set() and (self._forced or not self.spec.endless)
         return "cancelled" if cut else "completed"
@@ -125,19 +125,20 @@ class Run:
             self._level.cut()
         self._crew.order(Stop(force))
 
-    def change(self, rate: float | None = None, concurrency: int | None = None) -> None:
-        """Go on with the present stage at another level: an open loop at a constant rate, a closed one with so many
-        users. ValueError says why that cannot be: another kind of load, no stage under way, a target's ceiling."""
+    def change(self, rate: float | None = None, concurrency: int | None = None, scale: float | None = None) -> None:
+        """Go on with the present stage at another level: an open loop at a constant rate, or at `scale` times what was
+        planned, a closed one with so many users. ValueError says why that cannot be: another kind of load, no stage
+        under way, a target's ceiling."""
         level = self._level
         if level is None or self._stopping.is_set():
             raise ValueError(f"no stage of the run {self.spec.id} is under way: there is nothing to change")
-        level.check(rate, concurrency, self._crew.size)
+        level.check(rate, concurrency, self._crew.size, scale)
         if self._ceilings is not None:
-            stages = [*self._stages]
-            stages[level.number] = level.changed(rate, concurrency)
+            stages = [*self._stages.known]
+            stages[level.number] = level.changed(rate, concurrency, scale)
             self._ceilings.admit(self.spec, stages, apart=self._apart)
-        self._crew.order(level.change(now() + LEAD_SECONDS, rate, concurrency))
-        log.info("run %s goes on at %s", self.spec.id, f"{rate:g}/s" if rate is not None else f"{concurrency} users")
+        self._crew.order(level.change(now() + LEAD_SECONDS, rate, concurrency, scale))
+        log.info("run %s goes on at rate %s, concurrency %s, scale %s", self.spec.id, rate, concurrency, scale)
 
     def throttle(self, reason: str, factor: float) -> None:
         """Let only a part of the load through from now on: 1 all of it, 0 nothing. Of several reasons the smallest
@@ -178,13 +179,13 @@ class Run:
             state=self.state,
             stage=level.stage.label if level else "",
             stage_number=level.number + 1 if level else 0,
-            stage_count=len(self._stages),
+            stage_count=self._stages.expected(),
             elapsed=elapsed,
             fraction=fraction,
             remaining=elapsed / fraction - elapsed if fraction else None,
             in_flight=level.in_flight if level else 0,
             done=done,
-            total=self._total(),
+            total=self._stages.requests(),
             failed=self._pace.failed,
             request_rate=self._pace.request_rate(),
             output_token_rate=self._pace.token_rate(),
@@ -239,6 +240,8 @@ class Run:
             self._crew.order(self._throttle, report.shard)
             if report.shard in busy:  # its predecessor may have been done with the stage
                 self._crew.order(level.rest(report.shard), report.shard)
+            if self._stages.end is not None:
+                self._crew.order(self._stages.end, report.shard)
             if self._stopping.is_set():
                 self._crew.order(Stop(force=False), report.shard)
 
@@ -258,28 +261,21 @@ class Run:
                 listener.batch(self.spec, level.stage, target, found)
         for listener in self._listeners:
             listener.pulse(self.spec, level.stage, pulse, saturated=level.saturated)
+        if not self._stopping.is_set() and (end := self._stages.look(level)) is not None:
+            level.cut()
+            self._crew.order(end)
 
     def _tell_errors(self, errors: Floats) -> None:
         for listener in self._listeners:
             listener.measurement_errors(self.spec, errors)
 
-    def _total(self) -> int | None:
-        counts = [stage.requests for stage in self._stages]
-        copies = len(self.spec.plan.lanes)
-        return None if not counts or None in counts else sum(c for c in counts if c) * copies
-
     def _fraction(self) -> float | None:
-        """Of all stages, each counted alike."""
-        if not self._stages or self.spec.endless:
-            return None
-        if self.state in OVER:
-            return 1.0
-        level = self._level
-        return (level.number + level.fraction()) / len(self._stages) if level else 0.0
+        fraction = self._stages.fraction(self._level)
+        return 1.0 if fraction is not None and self.state in OVER else fraction
 
     def _result(self, stages: list[StageResult], state: Ending) -> Result:
         started, finished = self._wall.at(self._started), self._wall.at(now())
-        return Result(
+        result = Result(
             run=RunInfo(
                 id=self.spec.id,
                 scenario=self.spec.scenario,
@@ -294,6 +290,7 @@ class Run:
             stages=stages,
             verdict=verdict(stages),
         )
+        return self._stages.complete(result)
 
 
 def _iso(unix: float) -> str:

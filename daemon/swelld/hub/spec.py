@@ -8,6 +8,7 @@ from swelld.columns import Columns
 from swelld.distribution import Floats
 from swelld.engine.plan import Plan, Pulse
 from swelld.hub.phases import WindowKind
+from swelld.load.course import Course
 from swelld.load.stage import Stage
 from swelld.measurement import Measurement
 from swelld.result import Result
@@ -25,7 +26,7 @@ class Spec:
     scenario: str
     plan: Plan
     stages: Callable[[int | None], Sequence[Stage]]
-    """The stages, given the number of distinct prompts."""
+    """The stages, given the number of distinct prompts; with a `course`, those of the lowest and highest load."""
     thresholds: Mapping[str, float]
     share: float
     """The share of requests that the objective asks for."""
@@ -35,6 +36,8 @@ class Spec:
     """Percents wanted in the result besides the usual ones."""
     window: WindowKind = "all"
     """The part of each stage that the result is to be made of."""
+    course: Callable[[int | None], Course] | None = None
+    """Where the stages are decided on the way: who decides, given the number of distinct prompts."""
 
     @property
     def endless(self) -> bool:

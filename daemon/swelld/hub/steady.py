@@ -116,7 +116,7 @@ class Steady:
         """The phases as they look by now; steady is never before `window_start`."""
         if self._given_up is not None:
             return Found(note=self._given_up)
-        if isinstance(self._stage, OpenStage) and self._stage.rate_end is not None:
+        if isinstance(self._stage, OpenStage) and self._stage.varies:
             return Found(note="the rate changes all the time")
         seen = min(self.until, self._last)
         end = self.until if self._over else seen

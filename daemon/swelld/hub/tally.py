@@ -9,6 +9,7 @@ import numpy as np
 from swelld.columns import Columns
 from swelld.distribution import Distribution
 from swelld.hub.figures import statistics
+from swelld.hub.turns import TurnTally
 from swelld.load.stage import Stage
 from swelld.measurement import ErrorType, Measurement, Outcome
 from swelld.result import (
@@ -97,6 +98,7 @@ class Tally:
         self.failed_checks: Counter[str] = Counter()
         self.met: Counter[str] = Counter()
         self.good = 0
+        self.turns = TurnTally()
         self.inside = Inside()
 
     def add(self, batch: Sequence[Measurement], columns: Columns) -> None:
@@ -124,6 +126,7 @@ class Tally:
         self.failed_checks.update(columns.failed_checks)
         self.met.update(columns.slo_met)
         self.good += columns.slo_good
+        self.turns.add(columns.turned)
 
     def merge(self, other: "Tally") -> None:
         """Add what another one counted; windows, and what fell inside them, are left as they are."""
@@ -143,6 +146,7 @@ class Tally:
         self.failed_checks.update(other.failed_checks)
         self.met.update(other.met)
         self.good += other.good
+        self.turns.merge(other.turns)
 
     @property
     def done(self) -> int:
@@ -189,6 +193,7 @@ class Tally:
             users=users,
             checks=self._checks(checks),
             cost=self._cost(price),
+            sessions=self.turns.result(self._percentiles),
             **figures,
         )
 

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from swelld.load.progress import Progress, progress_of
 from swelld.load.stage import OpenStage
 
 MOST_TURNS: Final = 16
@@ -25,22 +26,31 @@ class Arrival(NamedTuple):
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """A change of the rate of an open loop that is under way; from then on it is constant."""
+    """A change of the rate of an open loop that is under way: constant from then on, or as planned times a factor."""
 
     at: float
     """Seconds after the stage's start."""
-    reached: float
-    """How many arrivals the rates before came to by then; it makes a turn complete without those before it."""
-    rate: float
+    reached: float | None
+    """How many arrivals the rates before came to by then; it makes a turn complete without those before it. None where
+    only those know who have the trace that is replayed."""
+    rate: float | None
     """Requests per second."""
+    factor: float = 1.0
+    """Without a rate: of what was planned."""
 
 
 class Curve:
-    """The rate of an open-loop stage over time, and the number of arrivals that it comes to."""
+    """The rate of an open-loop stage over time, and the number of arrivals that it comes to.
 
-    def __init__(self, stage: OpenStage, turns: Sequence[Turn] = ()) -> None:
-        self._stage = stage
-        self._turns = list(turns)
+    `planned` is needed for the moments of a stage that replays a trace.
+    """
+
+    def __init__(self, stage: OpenStage, turns: Sequence[Turn] = (), planned: Progress | None = None) -> None:
+        self._blind = stage.replay is not None and planned is None
+        self._planned = planned or progress_of(stage)
+        self._turns: list[Turn] = []
+        for turn in turns:
+            self.turn(turn)
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -49,36 +59,43 @@ class Curve:
 
     def turn(self, turn: Turn) -> None:
         """Go on at another rate; turns that were to come later are void."""
+        if turn.reached is None and not self._blind:
+            turn = msgspec.structs.replace(turn, reached=self.reached(turn.at))
         self._turns = [*(one for one in self._turns if one.at < turn.at), turn][-MOST_TURNS:]
 
-    def turn_at(self, at: float, rate: float) -> Turn:
+    def turn_at(self, at: float, rate: float | None, factor: float = 1.0) -> Turn:
         """What has to be handed to `turn`, here and in every shard."""
-        return Turn(at, self.reached(at), rate)
+        return Turn(at, None if self._blind else self.reached(at), rate, factor)
 
     def reached(self, moment: float) -> float:
         """How many arrivals are due by a moment, on average."""
         for turn in reversed(self._turns):
             if moment >= turn.at:
-                return turn.reached + (moment - turn.at) * turn.rate
-        return _progress(self._stage, moment)
+                return (turn.reached or 0.0) + self._since(turn, moment)
+        return self._planned.reached(moment)
+
+    def _since(self, turn: Turn, moment: float) -> float:
+        if turn.rate is not None:
+            return (moment - turn.at) * turn.rate
+        return (self._planned.reached(moment) - self._planned.reached(turn.at)) * turn.factor
 
     def rate(self, moment: float) -> float:
         """Requests per second at a moment."""
         for turn in reversed(self._turns):
             if moment >= turn.at:
-                return turn.rate
-        stage = self._stage
-        if stage.rate_end is None or not stage.duration:
-            return stage.rate
-        way = min(1.0, max(0.0, moment - stage.warmup_seconds) / stage.duration)
-        return stage.rate + (stage.rate_end - stage.rate) * way
+                return turn.rate if turn.rate is not None else self._planned.rate(moment) * turn.factor
+        return self._planned.rate(moment)
 
     def moment(self, progress: float) -> float:
         """When so many arrivals are due, on average; infinite for never."""
         for turn in reversed(self._turns):
-            if progress >= turn.reached:
-                return turn.at + (progress - turn.reached) / turn.rate
-        moment = _moment(self._stage, progress)
+            beyond = progress - (turn.reached or 0.0)
+            if beyond < 0:
+                continue
+            if turn.rate is not None:
+                return turn.at + beyond / turn.rate
+            return max(turn.at, self._planned.moment(self._planned.reached(turn.at) + beyond / turn.factor))
+        moment = self._planned.moment(progress)
         return min(moment, self._turns[0].at) if self._turns else moment
 
 
@@ -100,10 +117,18 @@ class Schedule:
     it has neither.
     """
 
-    def __init__(self, stage: OpenStage, seed: int, part: int = 0, parts: int = 1, turns: Sequence[Turn] = ()) -> None:
+    def __init__(
+        self,
+        stage: OpenStage,
+        seed: int,
+        part: int = 0,
+        parts: int = 1,
+        turns: Sequence[Turn] = (),
+        planned: Progress | None = None,
+    ) -> None:
         self._stage = stage
         self._parts = parts
-        self._curve = Curve(stage, turns)
+        self._curve = Curve(stage, turns, planned)
         self._units = enumerate(_unit_process(stage, seed))
         self._ahead = part + 1
         self._reached: Sequence[tuple[int, float]] = ()
@@ -113,6 +138,11 @@ class Schedule:
     def place(self) -> int:
         """Of the present arrival among those of all parts, warm-up included."""
         return self._reached[-1][0]
+
+    @property
+    def end(self) -> float:
+        """Of the window, in seconds after the stage's start, as far as is known by now; infinite without one."""
+        return self._window.end
 
     def next(self) -> Arrival | None:
         """Go on to the next arrival; None if the stage ends before it."""
@@ -173,31 +203,6 @@ def _unit_process(stage: OpenStage, seed: int) -> Iterator[float]:
     while True:
         yield moment
         moment += draw.gammavariate(shape, 1.0 / shape)
-
-
-def _moment(stage: OpenStage, progress: float) -> float:
-    """When the integral of the rate reaches `progress`; warm-up runs at the first rate, the ramp over the window."""
-    warm = stage.rate * stage.warmup_seconds
-    if stage.rate_end is None or stage.duration is None or progress <= warm:
-        return progress / stage.rate
-    slope = (stage.rate_end - stage.rate) / stage.duration
-    beyond = progress - warm
-    if slope == 0:
-        return stage.warmup_seconds + beyond / stage.rate
-    discriminant = stage.rate**2 + 2 * slope * beyond
-    if discriminant < 0:  # a falling ramp that never gets this far
-        return math.inf
-    return stage.warmup_seconds + 2 * beyond / (stage.rate + math.sqrt(discriminant))
-
-
-def _progress(stage: OpenStage, moment: float) -> float:
-    """The integral of the rate up to `moment`."""
-    beyond = max(0.0, moment - stage.warmup_seconds)
-    if stage.rate_end is None or stage.duration is None or not beyond:
-        return stage.rate * moment
-    beyond = min(beyond, stage.duration)
-    slope = (stage.rate_end - stage.rate) / stage.duration
-    return stage.rate * stage.warmup_seconds + stage.rate * beyond + slope * beyond**2 / 2
 
 
 def share(limit: int, part: int, parts: int) -> int:

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from swelld.config import Config, Duration, parse_list
+from swelld.config import Config, Duration
 from swelld.load.bounds import Bounds
+from swelld.load.levels import parse_levels
 from swelld.load.stage import ClosedStage, Stage
 
 Users = Annotated[int, Field(gt=0)]
@@ -14,8 +15,8 @@ Users = Annotated[int, Field(gt=0)]
 class Closed(Config):
     """Closed loop: so many users, each sends the next request when the last one is answered."""
 
-    concurrency: Annotated[tuple[Users, ...], BeforeValidator(parse_list), Field(min_length=1)]
-    """Users at a time, one stage for each number: `50` or `1,10,50`."""
+    concurrency: Annotated[tuple[Users, ...], BeforeValidator(parse_levels), Field(min_length=1)]
+    """Users at a time, one stage for each number: `50`, `1,10,50`, `1..100 step 10` or `1..256 x2`."""
     ramp_up: Duration = 0.0
     """Time over which the users of a stage start, evenly."""
     think_time: Duration = 0.0

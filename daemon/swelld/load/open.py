@@ -4,8 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_serializer, model_validator
 
-from swelld.config import Config, FieldError, Rate, format_rate, parse_list
+from swelld.config import Config, FieldError, Rate, format_rate
 from swelld.load.bounds import Bounds
+from swelld.load.levels import parse_levels
+from swelld.load.shaped import AnyShape, ShapedRate, name_of
 from swelld.load.stage import OpenStage, Stage
 
 
@@ -33,18 +35,24 @@ class Ramp(Config):
 
 
 def _level_kind(value: Any) -> str:
+    if name_of(value) is not None:
+        return "shape"
     ramp = isinstance(value, (dict, Ramp)) or (isinstance(value, str) and ".." in value)
     return "ramp" if ramp else "rate"
 
 
-Level = Annotated[Annotated[Rate, Tag("rate")] | Annotated[Ramp, Tag("ramp")], Discriminator(_level_kind)]
+Level = Annotated[
+    Annotated[Rate, Tag("rate")] | Annotated[Ramp, Tag("ramp")] | Annotated[ShapedRate, Tag("shape")],
+    Discriminator(_level_kind),
+]
 
 
 class Open(Config):
     """Open loop: requests fall due by the clock, whether or not earlier ones were answered."""
 
-    rate: Annotated[tuple[Level, ...], BeforeValidator(parse_list), Field(min_length=1)]
-    """Requests per second, one stage for each: `10/s`, `1/s,5/s` or a ramp `1/s..20/s` (needs `duration`)."""
+    rate: Annotated[tuple[Level, ...], BeforeValidator(parse_levels), Field(min_length=1)]
+    """Requests per second, one stage for each: `10/s`, `1/s,5/s`, a range `1/s..64/s x2` or `1/s..20/s step 2`, a ramp
+    `1/s..20/s` (needs `duration`), or a shape, by its key: {sine: {mean: 10/s, amplitude: 5/s, period: 1h}}."""
     arrivals: Literal["constant", "poisson", "gamma"] = "constant"
     """How the gaps between arrivals are spread: all equal, at random (exponential), or with a `burstiness`."""
     burstiness: Annotated[float, Field(gt=0)] = 1.0
@@ -52,7 +60,10 @@ class Open(Config):
 
     @field_validator("rate")
     @classmethod
-    def _once_each(cls, rates: tuple[float | Ramp, ...]) -> tuple[float | Ramp, ...]:
+    def _once_each(cls, rates: tuple[float | Ramp | AnyShape, ...]) -> tuple[float | Ramp | AnyShape, ...]:
+        idle = [rate for rate in rates if not isinstance(rate, (float, Ramp)) and rate.shape().peak == 0]
+        if idle:
+            raise ValueError(f"{_label(idle[0])} never sends anything: give it a rate above 0")
         labels = [_label(rate) for rate in rates]
         twice = sorted({label for label in labels if labels.count(label) > 1})
         if twice:
@@ -80,11 +91,19 @@ class Open(Config):
         """One stage for each rate or ramp."""
         return [self._stage(rate, bounds) for rate in self.rate]
 
-    def _stage(self, rate: float | Ramp, bounds: Bounds) -> Stage:
+    def _stage(self, rate: float | Ramp | AnyShape, bounds: Bounds) -> Stage:
+        if isinstance(rate, float):
+            shape, first = None, rate
+        elif isinstance(rate, Ramp):
+            shape, first = None, rate.start
+        else:
+            shape = rate.shape()
+            first = shape.peak
         return OpenStage(
             label=_label(rate),
-            rate=rate.start if isinstance(rate, Ramp) else rate,
+            rate=first,
             rate_end=rate.end if isinstance(rate, Ramp) else None,
+            shape=shape,
             process=self.arrivals,
             burstiness=self.burstiness,
             max_in_flight=bounds.max_in_flight,
@@ -92,5 +111,7 @@ class Open(Config):
         )
 
 
-def _label(rate: float | Ramp) -> str:
-    return f"rate={rate.start:.6g}..{rate.end:.6g}" if isinstance(rate, Ramp) else f"rate={rate:.6g}"
+def _label(rate: float | Ramp | AnyShape) -> str:
+    if isinstance(rate, Ramp):
+        return f"rate={rate.start:.6g}..{rate.end:.6g}"
+    return f"rate={rate:.6g}" if isinstance(rate, float) else f"rate={name_of(rate)}"

@@ -9,9 +9,11 @@ from rich.text import Text
 
 from swelld.analysis import figures
 from swelld.config import format_duration
+from swelld.report.contention import contention_columns
 from swelld.report.findings import Findings
 from swelld.report.gpu import gpu_lines
 from swelld.report.layout import Column, fit, scale, seconds_column
+from swelld.report.search import SearchReport
 from swelld.report.server import server_columns, server_notes
 from swelld.result import ChecksFound, Cost, Goodput, Requests, Result, StageResult, Statistics
 
@@ -44,13 +46,21 @@ class ResultReport:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         stages = self.result.stages
         yield _headline(self.result)
-        for stage in stages:
+        for stage in stages if self.result.search is None else ():  # the levels of a search are many, and a means
             yield Text()
             yield from self._section(stage, console, options)
         if len(stages) > 1:
             yield Text()
             yield _title("Overview")
             yield fit(console, options, self._overview())
+        if self.result.search is not None:
+            yield Text()
+            yield _title("Capacity")
+            yield SearchReport(self.result.search)
+        if self.result.contention:
+            yield Text()
+            yield _title("Contention")
+            yield fit(console, options, contention_columns(self.result.contention))
         if self.result.gpu is not None:
             yield Text()
             yield _title("GPU")

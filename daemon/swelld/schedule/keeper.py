@@ -149,6 +149,13 @@ class Keeper:
             return "skipped"
         return self._fire(Cause.ASKED)
 
+    def withdraw(self) -> bool:
+        """Leave out the run that somebody has asked for and that waits for another one; whether there was one."""
+        if self._waiting is not Cause.ASKED:
+            return False
+        self._drop_waiting()
+        return True
+
     # --- what there is to know
 
     @property

@@ -157,12 +157,13 @@ class Registry:
         by_name: dict[str, AnyFamily] = {**self._counters, **self._gauges, **self._histograms}
         return (by_name[name] for name in sorted(by_name) if by_name[name].series)
 
-    def remove(self, **match: str) -> None:
-        """Remove every series that has all of these labels, in all metrics."""
+    def remove(self, *, spare: str | None = None, **match: str) -> None:
+        """Remove every series that has all of these labels, in all metrics but those with a label named `spare`."""
         if not match:
             raise ValueError("name at least one label: without one, everything would go")
         for family in [*self.families()]:
-            family.remove(**match)
+            if spare not in family.metric.labels:
+                family.remove(**match)
 
     def _family(
         self,

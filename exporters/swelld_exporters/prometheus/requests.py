@@ -169,9 +169,10 @@ class RequestMetrics:
         """Users of a closed loop that are at it now."""
         self._registry.gauge(names.ACTIVE_USERS).labels(scenario, stage).set(count)
 
-    def remove(self, **match: str) -> None:
-        """Remove every series with all of these labels, e.g. scenario="canary"; in the whole registry."""
-        self._registry.remove(**match)
+    def remove(self, *, spare: str | None = None, **match: str) -> None:
+        """Remove every series with all of these labels, e.g. scenario="canary"; in the whole registry but for metrics
+        that have the label `spare`."""
+        self._registry.remove(spare=spare, **match)
         for labels in [labels for labels in self._values if match.items() <= labels._asdict().items()]:
             del self._values[labels]
 

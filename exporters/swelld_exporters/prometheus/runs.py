@@ -41,6 +41,10 @@ class LatestRuns:
         self._runs.append((run.id, len(result.stages)))
         self._registry.gauge(names.RUN_INFO).labels(run.scenario, run.id, run.state, config_hash).set(1)
         self._add_run(run)
+        for lost in result.contention or ():
+            where = (run.scenario, lost.target, lost.model, lost.stage, run.id)
+            for name, figure in lost.figures.items():
+                self._set(names.LAST_RUN_CONTENTION_LOSS, (*where, name.replace(".", "_")), figure.loss)
         for stage in result.stages:
             self._add_stage(stage, (run.scenario, stage.target, stage.model, stage.stage, run.id))
 

@@ -47,6 +47,26 @@ def _presence(job: str) -> tuple[Alert, ...]:
             description="{{ $labels.instance }} has started {{ $value }} times in the last hour.",
             dashboard="instrument",
         ),
+        Alert(
+            name="SwelldNotReady",
+            severity="ticket",
+            expr="swelld_ready == 0",
+            summary="swelld is being stopped and does not come to an end.",
+            description="{{ $labels.instance }} has begun nothing for 5 minutes: it waits for the runs that are under "
+            "way.",
+            dashboard="overview",
+            pending=5 * MINUTE,
+        ),
+        Alert(
+            name="SwelldUnhealthy",
+            severity="page",
+            expr="swelld_complaints > 0",
+            summary="swelld finds something wrong with itself.",
+            description="{{ $labels.instance }} has had {{ $value }} complaints for 2 minutes: a load process hangs, "
+            "or a schedule has stalled.",
+            dashboard="instrument",
+            pending=2 * MINUTE,
+        ),
     )
 
 

@@ -67,6 +67,7 @@ def _missed() -> Alert:
         f"sum {by(_SCENARIO)} (rate({counter}{{{WITHOUT_WARMUP}}}[10m]))"
         for counter in ("swelld_requests_started_total", "swelld_arrivals_dropped_total")
     ]
+    rates.append(f"sum {by(_SCENARIO)} (rate(swelld_requests_withheld_total[10m]))")
     return Alert(
         name="SwelldRateMissed",
         severity="ticket",
@@ -76,7 +77,7 @@ def _missed() -> Alert:
         f"unless {on(*_SCENARIO)} min_over_time(swelld_yield_factor[10m]) < 1",
         summary="Fewer requests are sent than the schedule asks for.",
         description="{{ $value | humanizePercentage }} of the requests that " + _ON + " had to make due in the last 10 "
-        "minutes were begun or dropped; the others are missing.",
+        "minutes were begun, dropped or withheld; the others are missing.",
         dashboard="instrument",
         pending=5 * MINUTE,
     )

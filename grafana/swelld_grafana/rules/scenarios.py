@@ -38,6 +38,9 @@ def _runs() -> tuple[Alert, ...]:
             f"and {on(*_SCENARIO)} (\n  {due}\n)\n"
             f"unless {on(*_SCENARIO)}\n"
             f"sum {by(_SCENARIO)} (increase(swelld_requests_started_total[15m])) > 0\n"
+            f"unless {on(*_SCENARIO)}\n"
+            f"sum {by(_SCENARIO)} (increase(swelld_requests_withheld_total[15m])) > 0\n"
+            f"unless {on(*_SCENARIO)} swelld_scenario_paused == 1\n"
             f"unless {on(*_SCENARIO)} swelld_yield_factor == 0\n"
             f"unless {on(*_SCENARIO)} swelld_budget_exhausted == 1",
             summary="A run goes on but sends nothing.",

@@ -161,8 +161,8 @@ async def test_the_level_of_a_run_changes(admin: aiohttp.ClientSession, control:
     [
         ("scenarios/nightly", {"rate": 1}, 409, "scenario nightly has no run under way; start one"),
         (f"runs/{DONE}", {"rate": 1}, 409, f"run {DONE} is over; start another one"),
-        (f"runs/{LIVE}", {}, 422, "give either `rate` or `concurrency`"),
-        (f"runs/{LIVE}", {"rate": 1, "concurrency": 1}, 422, "give either `rate` or `concurrency`"),
+        (f"runs/{LIVE}", {}, 422, "give one of `rate`, `concurrency` and `scale`"),
+        (f"runs/{LIVE}", {"rate": 1, "concurrency": 1}, 422, "give one of `rate`, `concurrency` and `scale`"),
         (f"runs/{LIVE}", {"rate": 0}, 422, "the body is not what this path takes"),
         (f"runs/{LIVE}", {"rate": 1001}, 422, "1001 requests per second are beyond the ceiling of target a (1000/s)"),
     ],

@@ -3,6 +3,7 @@
 import csv
 import io
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -158,12 +159,22 @@ async def test_there_is_no_result_before_the_end(session: aiohttp.ClientSession)
 
 async def test_runs_are_compared(session: aiohttp.ClientSession) -> None:
     found = await get(session, f"runs/{DONE}/compare?base={OLDER}")
-    assert (found["base"], found["run"], found["only_base"], found["only_run"]) == (OLDER, DONE, [], [])
-    (stage,) = found["stages"]
-    assert stage["figures"]["request_rate"] == {"base": 10.0, "run": 12.5, "change": 0.25}
-    assert stage["figures"]["ttft_p50"]["change"] == 0.0
-    assert stage["figures"]["goodput"] == {"base": None, "run": None, "change": None}
-    assert stage["figures"]["error_ratio"] == {"base": 0.0, "run": 0.0, "change": None}
+    assert ([series["run"] for series in found["series"]], found["outcome"]) == ([OLDER, DONE], "PASS")
+    (stage,) = found["rows"]
+    changes = {change.pop("figure"): change for change in stage["changes"]}
+    assert [changes["request_rate"][name] for name in ("base", "value", "change")] == [10.0, 12.5, 0.25]
+    assert (changes["ttft.p50"]["change"], changes["ttft.p50"]["direction"]) == (0.0, "same")
+    assert (changes["error_rate"]["base"], changes["error_rate"]["value"]) == (0.0, 0.0)
+    assert "goodput" not in changes  # neither has an objective
+
+
+async def test_a_regression_is_what_the_caller_says_it_is(session: aiohttp.ClientSession) -> None:
+    back = f"runs/{OLDER}/compare?base={DONE}&fail_if="
+    found = await get(session, back + quote("request_rate < -10%"))
+    assert (found["outcome"], [check["threshold"] for check in found["checks"]]) == ("UNCLEAR", ["request_rate < -10%"])
+    async with session.get(f"/api/v1/{back}{quote('ttft > 10%')}") as response:
+        assert response.status == 422
+        assert (await response.json())["detail"].startswith("fail_if: 'ttft > 10%' is no threshold: write FIGURE")
 
 
 async def test_the_description_is_served(server: Server, session: aiohttp.ClientSession) -> None:

@@ -40,7 +40,8 @@ def test_a_reload_touches_only_what_has_changed(sim: str, tmp_path: Path) -> Non
     scenarios = {"same": CANARY, "other": CANARY, "gone": CANARY}
     write(tmp_path, sim, scenarios)
     with daemon(tmp_path) as (url, process):
-        before = {name: until(lambda name=name: scenario(url, name)["run_id"]) for name in scenarios}
+        until(lambda: all(scenario(url, name)["run_id"] for name in scenarios))
+        before = {name: scenario(url, name)["run_id"] for name in scenarios}
         assert '{scenario="gone",state="running"}' in samples(url, "swelld_run_state")
         write(tmp_path, sim, {"same": CANARY, "other": {**CANARY, "load": "20/s"}, "new": CANARY})
         process.send_signal(signal.SIGHUP)

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from runs import carry_out, one_target, settings_for
 from swelld.app.daemon import Daemon
+from swelld.result import Progress
 from swelld.sim import SimOptions, simulated
 from swelld.store.results import load_result
 
@@ -65,3 +67,19 @@ async def test_a_run_without_an_end_is_recorded_in_files_of_bounded_size(tmp_pat
     ends = [line["end"] for line in lines]
     assert ends == sorted(ends)
     assert load_result(folder).stages[0].requests.ok >= len(lines) > 20
+
+
+async def test_a_directory_that_is_gone_at_the_end_costs_no_result(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    scenario = {"prompts": PROMPTS, "load": {"concurrency": 2}, "requests": 30}
+
+    def remove(_: Progress) -> None:
+        for folder in tmp_path.glob("results/*Z"):
+            shutil.rmtree(folder)
+
+    with simulated(SimOptions(ttft=0.1, itl=0.01)) as url:
+        kept = await carry_out(settings_for(tmp_path / "results", one_target(url), scenario), remove)
+    assert kept.result.run.state == "completed"
+    assert kept.stage().requests.ok == 30
+    assert "the result could not be written to" in caplog.text

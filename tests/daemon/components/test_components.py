@@ -9,6 +9,7 @@ from swelld.adapters.base import Options
 from swelld.components import ADAPTERS, LOADS, PROMPTS, Load, Prompts
 from swelld.load.closed import Closed
 from swelld.load.open import Open
+from swelld.load.replay import Playback, Replay
 from swelld.load.sequential import Sequential
 from swelld.prompts.suite import Suite
 
@@ -26,7 +27,8 @@ def test_every_adapter_is_one_wire_format() -> None:
 
 
 def test_every_source_goes_by_its_own_kind() -> None:
-    assert list(PROMPTS) == ["synthetic", "suite", "conversations", "sharegpt", "jsonl", "csv", "text", "inline"]
+    kinds = "synthetic suite conversations sharegpt jsonl csv text inline trace sessions dialogues"
+    assert list(PROMPTS) == kinds.split()
     assert {kind: source.model_fields["kind"].default for kind, source in PROMPTS.items()} == {k: k for k in PROMPTS}
 
 
@@ -42,6 +44,8 @@ def test_no_two_kinds_of_load_share_a_key() -> None:
         ({"rate": 5}, Open(rate=(5.0,))),
         ({"iterations": 3}, Sequential(iterations=3)),
         ("300/min", Open(rate=(5.0,))),
+        ("replay", Replay(replay=Playback())),
+        ({"replay": "2x"}, Replay(replay=Playback(speed=(2.0,)))),
         (5, Open(rate=(5.0,))),
         (Closed(concurrency=(7,)), Closed(concurrency=(7,))),
     ],

@@ -10,8 +10,10 @@ from swelld.prompts.base import PromptSource
 from swelld.prompts.datasets import Conversations, Csv, JsonLines, ShareGpt, Text
 from swelld.prompts.inline import Inline
 from swelld.prompts.lengths import Lognormal
+from swelld.prompts.sessions import Dialogues, MadeUp
 from swelld.prompts.suite import Suite
 from swelld.prompts.synthetic import Groups, Synthetic
+from swelld.prompts.traces import Trace
 from swelld.settings.reference import texts
 
 FILE = Path("prompts")
@@ -23,6 +25,9 @@ SOURCES: dict[str, PromptSource] = {
     "sharegpt": ShareGpt(file=FILE, turn="last"),
     "jsonl": JsonLines(file=FILE, limit=5),
     "csv": Csv(file=FILE, column="question"),
+    "trace": Trace.model_validate({"file": FILE, "from": "1m", "columns": {"unit": "ms"}, "only": {"Model": "x"}}),
+    "sessions": MadeUp(turns=3, system=Groups(count=2, tokens=9), think_time=2.0),
+    "dialogues": Dialogues(file=FILE, max_turns=4, think_time=0.5),
     "text": Text(file=FILE, unit="paragraph", order="shuffled"),
 }
 
@@ -31,7 +36,7 @@ SOURCES: dict[str, PromptSource] = {
 def test_a_source_is_printed_and_read_back(kind: str) -> None:
     source = SOURCES[kind]
     adapter = TypeAdapter[PromptSource](type(source))
-    printed = adapter.dump_json(source)
+    printed = adapter.dump_json(source, by_alias=True)
     assert f'"kind":"{kind}"' in printed.decode()
     assert adapter.validate_json(printed) == source
 

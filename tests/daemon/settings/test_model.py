@@ -20,7 +20,7 @@ def test_the_defaults() -> None:
     assert made.web.listen == Address("127.0.0.1", 9464)
     assert (made.shards, made.seed, str(made.store.dir)) == ("auto", 0, "results")
     assert (made.log.level, made.log.format) == ("info", "auto")
-    assert made.exporters.files.enabled
+    assert made.exporters.files.enabled is None
     assert made.scenarios == {}
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from sample_results import empty_stage, goodput, open_stage, result, stage, statistics
 from swelld.analysis.verdict import LIMITS, verdict
+from swelld.contended import Contention, ContentionFigure
 from swelld.result import (
     ChecksFound,
     Corrected,
@@ -31,6 +32,7 @@ from swelld.result import (
     ServerResult,
     ServerTimeline,
     StageResult,
+    StandardError,
     Statistics,
     Tokens,
     Validity,
@@ -125,6 +127,9 @@ def test_schema_must_be_named() -> None:
         (ServerLevel, "Server"),
         (ServerCheck, "Server"),
         (ServerTimeline, "Server"),
+        (StandardError, "Precision"),
+        (Contention, "Contention"),
+        (ContentionFigure, "Contention"),
         (Finding, "Verdict"),
         (Metadata, "metadata.json"),
         (RequestLine, "requests.jsonl"),
@@ -145,6 +150,7 @@ def test_every_struct_of_the_result_is_among_those_documented() -> None:
             *(Result, RunInfo, StageResult, Requests, Statistics, Corrected, Goodput, ObjectiveShare, Tokens),
             *(ErrorCount, Validity, Phases, LevelChange, Finding, GpuUse, GpuSummary, ChecksFound, Cost),
             *(ServerResult, ServerLevel, ServerCheck, ServerTimeline),
+            *(StandardError, Contention, ContentionFigure),
         )
     }
 

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from sample_results import empty_stage, open_stage, result, stage
+from swelld.contended import Contention, ContentionFigure
 from swelld.result import Result, StageResult
 from swelld_exporters import names
 from swelld_exporters.prometheus.registry import Registry
@@ -97,3 +98,19 @@ def test_runs_of_many_stages_are_fewer_and_none_is_refused(registry: Registry) -
     assert known_runs(registry) == {"r3", "r4", "r5", "r6"}, "4 runs x 30 stages x 7 statistics are below 1,000"
     latest.add(run(7))
     assert known_runs(registry) == {"r3", "r4", "r5", "r6", "r7"}
+
+
+def test_what_a_target_lost_to_the_others(registry: Registry) -> None:
+    known = ContentionFigure(alone=0.1, together=0.15, loss=0.5, low=0.4, high=0.6)
+    unknown = ContentionFigure(alone=None, together=0.2, loss=None, low=None, high=None)
+    lost = Contention(
+        stage="rate=5",
+        solo_stage="rate=5 solo=local",
+        target="local",
+        model="tiny",
+        valid=True,
+        figures={"ttft.p50": known, "goodput": unknown},
+    )
+    LatestRuns(registry).add(msgspec.structs.replace(run(1), contention=[lost]))
+    found = {labels[1:]: value for labels, value in gauges(registry).items() if labels[0] == "contention_loss_ratio"}
+    assert found == {("chat", "local", "tiny", "rate=5", "r1", "ttft_p50"): 0.5}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from swelld.export.safety import cell, markdown, one_line
+from swelld.report.safety import cell, markdown, one_line
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\r\n=1", "\uff1d1", "\nx"])

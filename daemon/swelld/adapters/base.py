@@ -81,6 +81,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 class Decoder(Protocol):
     """Reads one answer. Fed with body bytes in any split; raises ServerError or Garbled as soon as it sees them."""
 
+    def again(self, data: bytes) -> bool:
+        """Whether `data` is a token of a kind that came before, and nothing else; then it need not be fed.
+
+        A short way for those who do not want its text. False is always right.
+        """
+
     def feed(self, data: bytes) -> list[Delta]:
         """The token-bearing events that `data` completes, in order; a list because it is the hot path."""
 

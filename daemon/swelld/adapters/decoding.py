@@ -1,5 +1,6 @@
 """What the decoders of JSON wire formats share: end marks, errors, and what is no answer at all."""
 
+import contextlib
 from abc import ABC, abstractmethod
 from typing import Final
 
@@ -12,13 +13,31 @@ from swelld.adapters.sse import EventStream
 _BROKEN: Final = (msgspec.DecodeError, UnicodeDecodeError)
 
 
-class StreamDecoder(ABC):
-    """Reads a streamed answer; a wire format says what one event holds."""
+_LESSONS: Final = 4
+"""How often one answer is learned from: where events differ in more than their text, that is all it costs."""
+_LONGEST: Final = 4096
+_PROBE: Final = "another text"
+_PLAIN: Final = bytes(code for code in range(0x20, 0x7F) if code not in b'"\\')
+"""What stands for itself in a JSON string."""
 
-    __slots__ = ("_events", "done", "finish_reason", "usage")
+_Frame = tuple[bytes, bytes, int, int]
+"""What stands before and after the text of an event, and where the text begins and ends."""
+
+
+class StreamDecoder(ABC):
+    """Reads a streamed answer; a wire format says what one event holds.
+
+    Most events of an answer differ in their text alone. From one that made a delta and left nothing else behind, what
+    stands before and after its text is learned; an event that begins and ends likewise need not be decoded.
+    """
+
+    __slots__ = ("_events", "_frame", "_learned", "_lessons", "done", "finish_reason", "usage")
 
     def __init__(self) -> None:
         self._events = EventStream()
+        self._learned: _Frame | None = None
+        self._frame: _Frame | None = None  # what was learned, while nothing is pending
+        self._lessons = _LESSONS
         self.done = False
         """True once `[DONE]` was read: whatever follows is ignored."""
         self.finish_reason: str | None = None
@@ -26,12 +45,29 @@ class StreamDecoder(ABC):
 
     @abstractmethod
     def take(self, data: bytes, deltas: list[Delta]) -> None:
-        """Add the deltas of one event's data; ServerError, or msgspec.DecodeError if it is not the wire format."""
+        """Add the deltas of one event's data; ServerError, or msgspec.DecodeError if it is not the wire format.
+
+        A text is passed on as it is; what else an event leaves behind is in `done`, `finish_reason` and `usage`.
+        """
+
+    def again(self, data: bytes) -> bool:
+        """Whether `data` is one event like one before but for its text: a token, and nothing to be fed."""
+        if self._frame is None:
+            return False
+        before, after, start, end = self._frame
+        text = data[start:end]
+        return (
+            data.startswith(before)
+            and data.endswith(after)
+            and 0 < len(text) < _LONGEST
+            and (text.lstrip(b" ").isalnum() or not text.translate(None, _PLAIN))
+        )
 
     def feed(self, data: bytes) -> list[Delta]:
         """The token-bearing events that `data` completes; ServerError or Garbled if one of them is no such event."""
         deltas: list[Delta] = []
-        for name, content in self._events.feed(data):
+        events = self._events.feed(data)
+        for name, content in events:
             if self.done:
                 break
             if name == b"error":
@@ -40,7 +76,30 @@ class StreamDecoder(ABC):
                 self.take(content, deltas)
             except _BROKEN as problem:
                 self._take_odd(content, problem)
+        if self._lessons and len(events) == len(deltas) == 1:
+            self._learn(events[0][1], deltas[0])
+        self._frame = self._learned if self._events.between and not self.done else None
         return deltas
+
+    def _learn(self, content: bytes, delta: Delta) -> None:
+        """Find out what stands before and after the text of an event, unless that is known or not all there is to it.
+
+        The proof: the event with another text in this place makes a delta of that text, and leaves nothing else behind.
+        """
+        before, found, after = content.rpartition(b'"%s"' % delta.text.encode())
+        before, after = b'data: %s"' % before, b'"%s\n\n' % after
+        known = self._learned is not None and self._learned[:2] == (before, after)
+        if not found or known or len(content) > _LONGEST or b"\n" in content or delta.text == _PROBE:
+            return
+        self._lessons -= 1
+        left = self.finish_reason, self.usage
+        self.finish_reason = self.usage = None
+        deltas: list[Delta] = []
+        with contextlib.suppress(ServerError, *_BROKEN):
+            self.take(before[6:] + _PROBE.encode() + after[:-2], deltas)
+        if deltas == [Delta(delta.kind, _PROBE)] and self.finish_reason is None and self.usage is None:
+            self._learned = before, after, len(before), -len(after)
+        self.finish_reason, self.usage = left
 
     def close(self) -> Answer:
         """What is known at the end; Truncated without an end mark, Garbled if it was no event stream."""
@@ -74,6 +133,10 @@ class WholeDecoder(ABC):
     @abstractmethod
     def answer(self, body: bytes) -> Answer | None:
         """The answer, None if there is none in it; ServerError, or msgspec.DecodeError if it is not the wire format."""
+
+    def again(self, data: bytes) -> bool:
+        """Never: there are no events."""
+        return False
 
     def feed(self, data: bytes) -> list[Delta]:
         """No deltas: nothing is known before the end."""

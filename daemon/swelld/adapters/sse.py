@@ -24,11 +24,10 @@ class EventStream:
     names included, may have `max_event` bytes; more is Garbled.
     """
 
-    __slots__ = ("_after_cr", "_data", "_line", "_max_event", "_name", "_plain", "_size", "_started", "_stray", "seen")
+    __slots__ = ("_after_cr", "_data", "_line", "_max_event", "_name", "_size", "_started", "_stray", "between", "seen")
 
     def __init__(self, max_event: int = MAX_EVENT) -> None:
         self._max_event = max_event
-        self._plain = False  # nothing is pending, and no BOM can follow; an LF after a CR would be an empty line
         self._started = False
         self._after_cr = False
         self._line: list[bytes] = []  # pieces of the unfinished line
@@ -36,12 +35,14 @@ class EventStream:
         self._name = b""
         self._size = 0  # bytes of the event's lines so far, the unfinished one included
         self._stray = bytearray()
+        self.between = False
+        """True if nothing is pending and no BOM can follow; an LF after a CR would be an empty line."""
         self.seen = False
         """True once any event has been completed."""
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes, in order."""
-        if self._plain and data[:6] == b"data: " and 13 not in data and len(data) <= self._max_event:  # 13: CR
+        if self.between and data[:6] == b"data: " and 13 not in data and len(data) <= self._max_event:  # 13: CR
             line, _, rest = data.partition(b"\n")
             if rest == b"\n":
                 return [(b"", line[6:])]
@@ -77,7 +78,7 @@ class EventStream:
         if cut < len(data):
             self._line.append(data[cut:])
             self._grow(len(data) - cut)
-        self._plain = self.seen and not (self._line or self._data or self._name)
+        self.between = self.seen and not (self._line or self._data or self._name)
         return events
 
     def _take(self, line: bytes, events: list[Event]) -> None:

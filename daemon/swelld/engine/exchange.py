@@ -18,12 +18,13 @@ ERROR_BODY = 4096
 class Exchange:
     """Receives one answer from a connection, stamps its tokens and watches its deadlines."""
 
-    __slots__ = ("_connection", "_decoder", "_done", "_error_body", "_keep", "_limit", "_size", "_timeouts", "_timer",
-                 "answer", "end", "failure", "first_answer", "first_byte", "parts", "sent", "status", "thoughts",
-                 "tokens_at", "was_stale")  # fmt: skip
+    __slots__ = ("_again", "_connection", "_decoder", "_done", "_error_body", "_keep", "_limit", "_size", "_timeouts",
+                 "_timer", "answer", "end", "failure", "first_answer", "first_byte", "parts", "sent", "status",
+                 "thoughts", "tokens_at", "was_stale")  # fmt: skip
 
     def __init__(self, decoder: Decoder, timeouts: Timeouts, limit: int, *, keep_text: bool) -> None:
         self._decoder = decoder
+        self._again = None if keep_text else decoder.again
         self._timeouts = timeouts
         self._limit = limit
         self._keep = keep_text
@@ -75,9 +76,15 @@ class Exchange:
         self.status = status
 
     def body(self, data: bytes, moment: float) -> None:
+        self._size += len(data)
+        if self._again is not None and self._size <= self._limit and self._again(data):
+            self.tokens_at.append(moment)
+        else:
+            self._body(data, moment)
+
+    def _body(self, data: bytes, moment: float) -> None:
         if self.first_byte is None:
             self.first_byte = moment
-        self._size += len(data)
         if self._size > self._limit:
             what = f"the answer is larger than {self._limit} bytes"
             self._give_up(Failure(Outcome.GARBLED, ErrorType.PROTOCOL, what))
@@ -130,6 +137,8 @@ class Exchange:
     # --- deadlines: one timer, moved on only when it fires
 
     def _watch(self) -> None:
+        if self._done.done():  # the connection may carry another exchange by now
+            return
         moment = now()
         deadline, error_type, what = self._deadline()
         if moment >= deadline:

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from raw_server import DONE, END, HEAD, RawServer, Script, chunk, event, read_request
+from swelld.adapters.base import Options
 from swelld.adapters.openai import OpenAIChat
 from swelld.engine.client import Client, Ticket
-from swelld.engine.target import Target
+from swelld.engine.exchange import Exchange
+from swelld.engine.target import Target, Timeouts
 from swelld.measurement import ErrorType, Measurement, Outcome, TokenSource
 from swelld.prompt import Message, Prompt
 
@@ -211,6 +213,38 @@ async def test_an_answer_beyond_the_limit_is_refused() -> None:
     m = await ask(answering(HEAD, event("x" * 5000), DONE), max_response=1000)
     assert (m.outcome, m.error_type) == (Outcome.GARBLED, ErrorType.PROTOCOL)
     assert "1000 bytes" in (m.detail or "")
+
+
+async def test_an_answer_beyond_the_limit_is_refused_however_small_its_tokens_are() -> None:
+    m = await ask(answering(HEAD, *[event("x"), 0.001] * 50, DONE), max_response=1000)
+    assert (m.outcome, m.error_type) == (Outcome.GARBLED, ErrorType.PROTOCOL)
+    assert len(np.frombuffer(m.tokens_at)) == 1000 // 57  # one event has 57 bytes without its frame
+
+
+@pytest.mark.parametrize("keep_text", [False, True])
+async def test_tokens_are_the_same_whether_their_text_is_wanted_or_not(keep_text: bool) -> None:
+    def thought(text: bytes) -> bytes:
+        return chunk(b'data: {"choices":[{"index":0,"delta":{"reasoning":"%s"}}]}\n\n' % text)
+
+    events = [thought(b"a"), thought(b"b"), *map(event, ("c", "d", "\\n", "e")), event("f") * 2, event("g")]
+    pieces: list[bytes | float] = [piece for sent in events for piece in (sent, 0.005)]
+    m = await ask(answering(HEAD, *pieces, DONE), keep_text=keep_text)
+    moments = np.frombuffer(m.tokens_at)
+    assert (m.outcome, len(moments), m.output_tokens) == (Outcome.OK, 9, 9)
+    assert m.text == ("abcd\neffg" if keep_text else None)
+    assert m.first_answer == moments[2]
+
+
+async def test_a_deadline_that_passes_after_the_end_harms_nobody() -> None:
+    async with RawServer(answering(HEAD, event("a"), DONE)) as server, Harness(server.url) as harness:
+        client = harness.client
+        connection, _ = await client.pool.acquire()
+        exchange = Exchange(OpenAIChat(Options(model="m")).decoder(), Timeouts(), 1000, keep_text=False)
+        exchange.begin(connection, client.prepare(PROMPT).data)
+        await exchange.over()
+        exchange.sent -= 1000.0
+        exchange._watch()
+        assert connection.usable
 
 
 async def test_a_body_without_length_ends_with_the_connection() -> None:

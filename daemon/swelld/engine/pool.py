@@ -99,6 +99,8 @@ class Pool:
                         _, connection = await loop.create_connection(
                             self._new, host, self.addresses.port, ssl=self._tls, server_hostname=name
                         )
+                if connection.transport.is_closing():  # nobody would hear of it any more
+                    raise ConnectionResetError("the server closed the connection at once")
                 break
             except (OSError, TimeoutError) as error:
                 if place == len(hosts) - 1:

@@ -58,7 +58,7 @@ CASES: Final = {
     "realistic": Case(
         realistic(0.00004),
         realistic(0.0000449),  # about 10 % of the median, 49 ms
-        {"load": {"rate": "4/s", "arrivals": "poisson"}, "duration": "20s", "prompts": LONG},
+        {"load": {"rate": "4/s", "arrivals": "poisson"}, "duration": "12s", "prompts": LONG},
     ),
 }
 

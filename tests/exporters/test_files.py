@@ -106,6 +106,7 @@ def test_line_of_a_streamed_answer(tmp_path: Path) -> None:
             "failed_check": None,
             "prompt": "synthetic-4",
             "category": "short",
+            "turn": None,
         }
     ]
 

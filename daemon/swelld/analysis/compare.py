@@ -216,7 +216,7 @@ def _row(series: int, base: StageResult, other: StageResult) -> Row:
 
 def _checks(pairs: Sequence[_Pair], thresholds: Sequence[Threshold]) -> Iterator[Check]:
     wanted = [(pair, one) for one in thresholds for pair in pairs if one.measure.value(pair[1]) is not None]
-    confidence = 1 - (1 - CONFIDENCE) / max(1, len(wanted))
+    confidence = 1 - 2 * (1 - CONFIDENCE) / max(2, len(wanted))  # only a change for the worse can be a false alarm
     for (series, base, other), one in wanted:
         outcome, text = _judged(base, other, one, confidence)
         yield Check(

@@ -58,6 +58,7 @@ def defaults() -> list[Threshold]:
 
 
 DEFAULTS: Final[Sequence[str]] = (
+    "ttft.mean > +5%",
     "ttft.p50 > +5%",
     "ttft.p95 > +10%",
     "tpot.p50 > +5%",

@@ -43,7 +43,7 @@ def test_a_regression_ends_with_one() -> None:
     keep("new.json", 0.12)
     done = swelld("compare", "old.json", "new.json")
     assert done.exit_code == 1
-    assert done.stdout.splitlines()[-1] == "Verdict: regression (1 of 7 thresholds exceeded, 1 unclear)"
+    assert done.stdout.splitlines()[-1] == "Verdict: regression (1 of 8 thresholds exceeded, 2 unclear)"
     assert swelld("compare", "new.json", "old.json").exit_code == 0
     assert swelld("compare", "old.json", "new.json", "--fail-if", "ttft.p50 > +25%").exit_code == 0
     assert swelld("compare", "old.json", "new.json", "--fail-if", "ttft.p50 > +10ms").exit_code == 1

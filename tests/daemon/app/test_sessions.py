@@ -137,11 +137,7 @@ async def test_users_think_between_turns(tmp_path: Path) -> None:
         prompts = {**MADE_UP, "turns": 6, "think_time": "100ms"}
         kept = await run(tmp_path, server.url, prompts=prompts, load="10/s", requests=8)
     lines = sorted(kept.lines(), key=lambda line: (line["index"], line["turn"]))
-    pauses = [
-        after["due"] - before["end"]
-        for before, after in pairwise(lines)
-        if after["index"] == before["index"]
-    ]
+    pauses = [after["due"] - before["end"] for before, after in pairwise(lines) if after["index"] == before["index"]]
     assert len(pauses) == 40
     assert 0.05 < sum(pauses) / len(pauses) < 0.2
     assert all(line["lag"] >= 0 for line in lines)

@@ -47,7 +47,7 @@ def test_the_terminal_shows_figure_change_and_interval() -> None:
         "->",
         "149",
     ]
-    assert lines[-1] == "Verdict: regression (1 of 8 thresholds exceeded, 1 unclear)"
+    assert lines[-1] == "Verdict: regression (1 of 9 thresholds exceeded, 2 unclear)"
 
 
 def test_a_narrow_terminal_drops_intervals_not_changes() -> None:

@@ -42,7 +42,11 @@ def stage_of(rate: Any) -> OpenStage:
             Day((1800.0, 28800.0), (1.0, 20.0), "Europe/Berlin", True),
             20.0,
         ),
-        ({"sum": ["5/s", {"product": [SINE, 0.5]}]}, Sum((Constant(5.0), Product((Sine(10.0, 5.0, 3600.0, 900.0), Constant(0.5))))), 12.5),
+        (
+            {"sum": ["5/s", {"product": [SINE, 0.5]}]},
+            Sum((Constant(5.0), Product((Sine(10.0, 5.0, 3600.0, 900.0), Constant(0.5))))),
+            12.5,
+        ),
     ],
 )  # fmt: skip
 def test_a_shape_by_its_key(written: Any, shape: Shape, peak: float) -> None:
@@ -109,7 +113,7 @@ def test_a_broken_recording_is_told(tmp_path: Path, text: str | None, message: s
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ({"sine": {"mean": 1, "amplitude": 2, "period": 5}}, r"above the mean \(1/s\), so that the rate would be negative"),
+        ({"sine": {"mean": 1, "amplitude": 2, "period": 5}}, r"above the mean \(1/s\)"),
         ({"sine": {"mean": 1, "amplitude": 1, "period": "10ms"}}, "greater than or equal to 0.1"),
         ({"square": {"high": 0, "period": 5}}, "rate=square never sends anything"),
         ({"steps": [{"at": 5, "rate": 1}, {"at": 5, "rate": 2}]}, "is not after the step before it"),

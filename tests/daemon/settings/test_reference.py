@@ -45,7 +45,10 @@ def test_a_target_is_described(row: str) -> None:
         ("The top level", "| `shards` | `auto`, `inline` or whole number | `auto` |"),
         ("`targets.NAME.timeouts`", "| `connect` | duration > 0 | `10s` | TCP and TLS together. |"),
         ("`scenarios.NAME`", "| `mix` | `weighted` or `each` | `each` |"),
-        ("`scenarios.NAME`", "| `load` | section below (`closed` or `open` or `sequential` or `search` or `sweep` or `replay`) | required |"),
+        (
+            "`scenarios.NAME`",
+            "| `load` | section below (`closed` or `open` or `sequential` or `search` or `sweep` or `replay`) | required |",
+        ),
         ("`scenarios.NAME.load` (closed)", "| `concurrency` | list of whole number > 0 | required |"),
         ("`scenarios.NAME.load` (open)", "| `rate` | list of rate > 0 or ramp or section below (`sine`"),
         ("`scenarios.NAME.prompts` (sharegpt)", "| `turn` | whole number > 0 or `last` | `1` |"),

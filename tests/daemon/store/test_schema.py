@@ -31,10 +31,12 @@ from swelld.result import (
     ServerLevel,
     ServerResult,
     ServerTimeline,
+    Sessions,
     StageResult,
     StandardError,
     Statistics,
     Tokens,
+    TurnFigures,
     Validity,
 )
 from swelld.store.metadata import Metadata
@@ -121,6 +123,8 @@ def test_schema_must_be_named() -> None:
         (Validity, "Validity"),
         (Phases, "Phases"),
         (LevelChange, "Changes"),
+        (Sessions, "Sessions"),
+        (TurnFigures, "Sessions"),
         (GpuUse, "GPU"),
         (GpuSummary, "GPU"),
         (ServerResult, "Server"),
@@ -151,6 +155,7 @@ def test_every_struct_of_the_result_is_among_those_documented() -> None:
             *(ErrorCount, Validity, Phases, LevelChange, Finding, GpuUse, GpuSummary, ChecksFound, Cost),
             *(ServerResult, ServerLevel, ServerCheck, ServerTimeline),
             *(StandardError, Contention, ContentionFigure),
+            *(Sessions, TurnFigures),
         )
     }
 

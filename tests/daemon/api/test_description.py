@@ -16,6 +16,7 @@ from schemathesis.checks import not_a_server_error
 
 from fake_control import DONE, LIVE, OLDER, FakeControl, FakeExposition
 from swelld.api.application import Surroundings, openapi_text
+from swelld.api.control import Page
 from swelld.api.server import serve
 from swelld.insight.model import Model
 from swelld.settings.web import Web
@@ -87,6 +88,13 @@ class Lasting(FakeControl):
         await self.run(run_id)
 
 
+class Probing:
+    """Every target answers."""
+
+    async def probe(self, target: str, module: str | None, scrape_timeout: float | None, *, debug: bool) -> Page:
+        return FakeExposition().render("text/plain")
+
+
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """A server in a thread of its own: generated requests come from blocking code."""
@@ -94,7 +102,9 @@ def url() -> Iterator[str]:
     tokens = [{"name": "all", "role": "admin", "token": TOKEN}]
     web = Web.model_validate({"listen": "127.0.0.1:0", "tokens": tokens, "control_rate": 1000000})
     control = Lasting()
-    around = Surroundings(interval=0.01, writer=lambda: (Model(url="http://127.0.0.1:9", name="gone"), "en"))
+    around = Surroundings(
+        interval=0.01, prober=Probing(), writer=lambda: (Model(url="http://127.0.0.1:9", name="gone"), "en")
+    )
 
     async def start() -> Any:
         return await serve(control, FakeExposition(), web, around)

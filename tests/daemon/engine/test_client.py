@@ -216,7 +216,7 @@ async def test_an_answer_beyond_the_limit_is_refused() -> None:
 
 
 async def test_an_answer_beyond_the_limit_is_refused_however_small_its_tokens_are() -> None:
-    m = await ask(answering(HEAD, *[event("x"), 0.001] * 50, DONE), max_response=1000)
+    m = await ask(answering(HEAD, *(event("x"), 0.001) * 50, DONE), max_response=1000)
     assert (m.outcome, m.error_type) == (Outcome.GARBLED, ErrorType.PROTOCOL)
     assert len(np.frombuffer(m.tokens_at)) == 1000 // 57  # one event has 57 bytes without its frame
 

@@ -47,7 +47,7 @@ def test_a_target_is_described(row: str) -> None:
         ("`scenarios.NAME`", "| `mix` | `weighted` or `each` | `each` |"),
         (
             "`scenarios.NAME`",
-            "| `load` | section below (`closed` or `open` or `sequential` or `search` or `sweep` or `replay`) | required ",
+            "| `load` | section below (`closed` or `open` or `sequential` or `search` or `sweep` or `replay`) |",
         ),
         ("`scenarios.NAME.load` (closed)", "| `concurrency` | list of whole number > 0 | required |"),
         ("`scenarios.NAME.load` (open)", "| `rate` | list of rate > 0 or ramp or section below (`sine`"),

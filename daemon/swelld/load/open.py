@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 from swelld.config import Config, FieldError, Rate, format_rate
 from swelld.load.bounds import Bounds
 from swelld.load.levels import parse_levels
-from swelld.load.shaped import AnyShape, ShapedRate, name_of
+from swelld.load.shaped import AnyShape, TaggedShape, name_of
 from swelld.load.stage import OpenStage, Stage
 
 
@@ -35,16 +35,14 @@ class Ramp(Config):
 
 
 def _level_kind(value: Any) -> str:
-    if name_of(value) is not None:
-        return "shape"
+    shape = name_of(value)
+    if shape is not None:
+        return shape
     ramp = isinstance(value, (dict, Ramp)) or (isinstance(value, str) and ".." in value)
     return "ramp" if ramp else "rate"
 
 
-Level = Annotated[
-    Annotated[Rate, Tag("rate")] | Annotated[Ramp, Tag("ramp")] | Annotated[ShapedRate, Tag("shape")],
-    Discriminator(_level_kind),
-]
+Level = Annotated[Annotated[Rate, Tag("rate")] | Annotated[Ramp, Tag("ramp")] | TaggedShape, Discriminator(_level_kind)]
 
 
 class Open(Config):

@@ -20,7 +20,10 @@ def _parse_speed(value: Any) -> Any:
 
 
 Speed = Annotated[
-    float, BeforeValidator(_parse_speed), PlainSerializer(lambda speed: f"{speed!r}x", when_used="json"), Field(gt=0)
+    float,
+    BeforeValidator(_parse_speed),
+    PlainSerializer(lambda speed: f"{speed!r}".removesuffix(".0") + "x", when_used="json"),
+    Field(gt=0),
 ]
 """How many seconds of a trace go by in one; written 2x."""
 

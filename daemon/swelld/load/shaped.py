@@ -167,17 +167,17 @@ def _kind(value: Any) -> str | None:
     return "level"
 
 
-_ANY: Final = "write a rate, or a mapping with one of sine, square, steps, day, recorded"
-
-Part = Annotated[
-    Annotated[RateOrNone, Tag("level")]
-    | Annotated[SineRate, Tag("sine")]
+_Simple = (
+    Annotated[SineRate, Tag("sine")]
     | Annotated[SquareRate, Tag("square")]
     | Annotated[StepsRate, Tag("steps")]
     | Annotated[DayRate, Tag("day")]
-    | Annotated[RecordedRate, Tag("recorded")],
-    Discriminator(_kind, custom_error_type="shape", custom_error_message=f"is no shape of a rate; {_ANY}"),
-]
+    | Annotated[RecordedRate, Tag("recorded")]
+)
+_ANY: Final = "write a rate, or a mapping with one of sine, square, steps, day, recorded"
+_BY_KEY: Final = Discriminator(_kind, custom_error_type="shape", custom_error_message=f"is no shape of a rate; {_ANY}")
+
+Part = Annotated[Annotated[RateOrNone, Tag("level")] | _Simple, _BY_KEY]
 """A rate, or a shape that is not made of others; in a product a plain number is a factor."""
 
 
@@ -191,10 +191,8 @@ class ProductRate(Config):
         return Product(tuple(map(shape_of, self.product)))
 
 
-Summand = Annotated[
-    Annotated[Part, Tag("part")] | Annotated[ProductRate, Tag("product")],
-    Discriminator(lambda value: "product" if _kind(value) == "product" else "part"),
-]
+Summand = Annotated[Annotated[RateOrNone, Tag("level")] | _Simple | Annotated[ProductRate, Tag("product")], _BY_KEY]
+"""Likewise, or a product."""
 
 
 class SumRate(Config):
@@ -209,17 +207,8 @@ class SumRate(Config):
 
 AnyShape = SineRate | SquareRate | StepsRate | DayRate | RecordedRate | ProductRate | SumRate
 
-ShapedRate = Annotated[
-    Annotated[SineRate, Tag("sine")]
-    | Annotated[SquareRate, Tag("square")]
-    | Annotated[StepsRate, Tag("steps")]
-    | Annotated[DayRate, Tag("day")]
-    | Annotated[RecordedRate, Tag("recorded")]
-    | Annotated[ProductRate, Tag("product")]
-    | Annotated[SumRate, Tag("sum")],
-    Discriminator(_kind),
-]
-"""A rate that changes over time, chosen by its key."""
+TaggedShape = _Simple | Annotated[ProductRate, Tag("product")] | Annotated[SumRate, Tag("sum")]
+"""Those shapes, each with the key that chooses it."""
 
 KINDS: Final[dict[str, type[AnyShape]]] = {
     "sine": SineRate,

@@ -41,6 +41,10 @@ class Talker(RawServer):
         """By the first thing that was said."""
         self.most_of_one = 0
 
+    async def __aenter__(self) -> "Talker":
+        await super().__aenter__()
+        return self
+
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             request = await read_request(reader)

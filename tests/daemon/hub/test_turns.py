@@ -12,7 +12,7 @@ from swelld.measurement import Measurement, Outcome
 
 def session(turns: int, *, fails_at: int | None = None, cut_after: int | None = None, **more: Any) -> list[Measurement]:
     """The turns of one session, each with 100 tokens more in its prompt."""
-    found = []
+    found: list[Measurement] = []
     for turn in range(1, (cut_after or turns) + 1):
         if turn == fails_at:
             return [*found, bad(turn=turn, turns=turns, **more)]

@@ -125,8 +125,9 @@ class Row(NamedTuple):
     def cut_short(self) -> bool:
         """Whether the level furthest beyond the capacity ended before its time."""
         assert self.result.search is not None
-        beyond = max(self.result.search.levels, key=lambda level: level.level)
-        return beyond.accepted is False and beyond.cut_short and beyond.seconds < self.case.seconds
+        missed = [level for level in self.result.search.levels if level.accepted is False]
+        beyond = max(missed, key=lambda level: level.level, default=None)
+        return beyond is not None and beyond.cut_short and beyond.seconds < self.case.seconds
 
     def replicas(self) -> tuple[int, int] | None:
         """Recommended and true; None for rates."""

@@ -22,7 +22,7 @@ def test_swelld_takes_the_configuration(values: dict[str, Any], tmp_path: Path) 
     (written,) = [m["data"]["swelld.yaml"] for m in manifests if "swelld.yaml" in m.get("data", {})]
     file.write_text(written)
     for pod in pods(manifests):
-        variables = {name: value for name, value in environment(pod).items() if name != "SWELLD_SHARE"}
+        variables = {name: value.replace("$(POD_INDEX)", "1") for name, value in environment(pod).items()}
         settings = load_settings(file, variables)
         assert list(settings.scenarios) == ["canary", "sweep"]
         assert settings.web.listen == Address("", 9464)

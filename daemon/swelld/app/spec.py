@@ -11,6 +11,7 @@ from swelld.engine.plan import Lane, Plan
 from swelld.engine.target import Target, Timeouts
 from swelld.engine.tracing import Tracing
 from swelld.hub.spec import Spec
+from swelld.load.portion import Portion, seed_of, taken
 from swelld.load.solo import solo_first
 from swelld.load.stage import Stage
 from swelld.scenario import Scenario
@@ -33,6 +34,9 @@ def specify(settings: Settings, name: str, percentiles: Sequence[float] = ()) ->
         "scenario": everything["scenarios"][name],
     }
     key = config_hash({**config, "seed": settings.seed_of(scenario)})
+    course = course_of(scenario, name, key, _kept_in(settings), len(lanes))
+    if course is not None and settings.share.of > 1:
+        raise ValueError(f"scenario {name}: daemons that share a load cannot look for its levels: set `share: 0/1`")
     return Spec(
         id=new_id(),
         scenario=name,
@@ -42,17 +46,17 @@ def specify(settings: Settings, name: str, percentiles: Sequence[float] = ()) ->
             adapters=tuple(ADAPTERS[target.api] for target in targets),
             lanes=tuple(lanes),
             prompts=scenario.prompts,
-            seed=settings.seed_of(scenario),
+            seed=seed_of(settings.seed_of(scenario), settings.share),
             tracing=_tracing(settings),
             checks=scenario.checks,
         ),
-        stages=_stages(name, scenario, shares),
+        stages=_part_of(settings.share, _stages(name, scenario, shares)),
         thresholds=scenario.objectives.thresholds(),
         share=scenario.objectives.share,
         config=config,
         percentiles=tuple(percentiles),
         window=scenario.window,
-        course=course_of(scenario, name, key, _kept_in(settings), len(lanes)),
+        course=course,
     )
 
 
@@ -63,6 +67,14 @@ def _stages(name: str, scenario: Scenario, shares: Mapping[str, float]) -> Calla
         only = next(iter(shares))
         raise ValueError(f"scenario {name}: `contention: solo_first` needs two targets at least, and {only} is alone")
     return lambda prompts: solo_first(scenario.stages(prompts), list(shares), list(shares.values()))
+
+
+def _part_of(
+    portion: Portion, stages: Callable[[int | None], Sequence[Stage]]
+) -> Callable[[int | None], Sequence[Stage]]:
+    if portion.of == 1:
+        return stages
+    return lambda prompts: [taken(stage, portion) for stage in stages(prompts)]
 
 
 def _within(limit: float | None, target: Target) -> Target:

@@ -21,6 +21,10 @@ LIMIT: Final = (0.7, 0.8)
 """Shares of the capacity within which to operate: what is left takes up bursts and a lost replica."""
 
 
+MOST_DOUBTS: Final = 3
+"""Levels in a row of which nothing can be said: then it is no passing moment."""
+
+
 class CapacitySearch:
     """A course; see `swelld.load.course.Course`."""
 
@@ -124,7 +128,7 @@ class CapacitySearch:
         level = found.level
         if level.accepted is None:  # a moment in which the machine was busy is no limit: once more, a little lower
             self._doubts += 1
-            if self._doubts > 1 or self._bracket.beside(level.level) is None:
+            if self._doubts >= MOST_DOUBTS or self._bracket.beside(level.level) is None:
                 self._ended = "doubt"
             return
         self._doubts = 0

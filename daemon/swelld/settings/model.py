@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from swelld.components import ADAPTERS
 from swelld.config import Config, FieldError, PositiveDuration, Size, parse_list, shown, suggest
 from swelld.discovery.settings import Discovery
 from swelld.engine.target import Target
+from swelld.load.portion import Portion, format_portion, parse_portion
 from swelld.scenario import Scenario, Share
 from swelld.settings.gpu import Nvml
 from swelld.settings.probe import Probe
@@ -132,6 +133,9 @@ class Settings(BaseSettings):
     """What `/probe` may do."""
     shards: Annotated[int | Literal["auto", "inline"], BeforeValidator(parse_shards)] = "auto"
     """Load processes: a number, `auto` (from the machine's cores) or `inline` (none: the load runs in the hub)."""
+    share: Annotated[Portion, BeforeValidator(parse_portion), PlainSerializer(format_portion)] = Portion(0, 1)
+    """Which part of every scenario's load this daemon carries, if several of them share it: `0/4` is the first of four.
+    Each of them has its part of rates, users and requests, under the same names, and counts only its own."""
     analysis: Analysis = Analysis()
     """Who writes reports on runs for the API; rules do where no model is named."""
     watch: PositiveDuration | None = None

@@ -207,15 +207,15 @@ def test_a_moment_of_doubt_is_no_limit() -> None:
 
 
 def test_doubt_ends_it_with_what_was_known() -> None:
-    labels, found = run_of(searching(kind="concurrency", levels=[1, 10]), good, doubted, doubted)
-    assert labels == ["1", "10", "9"]
+    labels, found = run_of(searching(kind="concurrency", levels=[1, 10]), good, doubted, doubted, doubted)
+    assert labels == ["1", "10", "9", "8"]
     assert (found.capacity, found.high, found.ended) == (1.0, None, "doubt")
     assert "a busy machine" in " ".join(found.lines)
 
 
 def test_doubt_of_the_first_level() -> None:
-    labels, found = run_of(searching(), doubted, doubted)
-    assert labels == ["8", "7.92"]
+    labels, found = run_of(searching(), doubted, doubted, doubted)
+    assert labels == ["8", "7.92", "7.84"]
     assert (found.capacity, found.ended) == (None, "doubt")
 
 

@@ -1,0 +1,60 @@
+"""What one of several daemons carries of a load, so that all of them together carry the whole."""
+
+import re
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from swelld.config import shown
+from swelld.load.arrivals import share
+from swelld.load.stage import ClosedStage, OpenStage, Stage
+
+S = TypeVar("S", bound=Stage)
+
+
+class Portion(NamedTuple):
+    """Daemon `number`, from 0 on, of so many; written 1/4."""
+
+    number: int
+    of: int
+
+
+def parse_portion(value: Any) -> Any:
+    """A portion from `1/4`."""
+    if isinstance(value, Portion):
+        return value
+    match = re.fullmatch(r"(\d{1,4})/(\d{1,4})", str(value).strip())
+    if not match or int(match[1]) >= int(match[2]):
+        raise ValueError(
+            f"{shown(value)} is no share: write K/N, with K from 0 to N - 1, e.g. 0/4 for the first of four"
+        )
+    return Portion(int(match[1]), int(match[2]))
+
+
+def format_portion(portion: Portion) -> str:
+    """As it is written."""
+    return f"{portion.number}/{portion.of}"
+
+
+def seed_of(seed: int, portion: Portion) -> int:
+    """Another one for each daemon: they ask different prompts, and their random arrivals add up to random arrivals."""
+    return seed * portion.of + portion.number
+
+
+def taken(stage: S, portion: Portion) -> S:
+    """The same stage, under the same name, with its part of rate, users and requests; ValueError if that is nothing."""
+    if portion.of == 1:
+        return stage
+    counts = {"requests": stage.requests, "warmup_requests": stage.warmup_requests}
+    if isinstance(stage, ClosedStage):
+        counts["users"] = stage.users
+    if isinstance(stage, OpenStage):
+        if stage.replay is not None:
+            raise ValueError(f"the stage {stage.label} replays a trace, which daemons cannot share: set `share: 0/1`")
+        counts["max_in_flight"] = stage.max_in_flight
+        stage = stage.scaled(1 / portion.of)
+    for name, count in counts.items():
+        if count and count < portion.of and name != "warmup_requests":
+            few = f"the stage {stage.label} has too few {name} to be shared by {portion.of} daemons"
+            raise ValueError(f"{few}: {count}")
+    return msgspec.structs.replace(stage, **{name: share(count, *portion) for name, count in counts.items() if count})

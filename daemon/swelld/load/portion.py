@@ -1,15 +1,13 @@
 """What one of several daemons carries of a load, so that all of them together carry the whole."""
 
 import re
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import msgspec
 
 from swelld.config import shown
 from swelld.load.arrivals import share
 from swelld.load.stage import ClosedStage, OpenStage, Stage
-
-S = TypeVar("S", bound=Stage)
 
 
 class Portion(NamedTuple):
@@ -25,9 +23,7 @@ def parse_portion(value: Any) -> Any:
         return value
     match = re.fullmatch(r"(\d{1,4})/(\d{1,4})", str(value).strip())
     if not match or int(match[1]) >= int(match[2]):
-        raise ValueError(
-            f"{shown(value)} is no share: write K/N, with K from 0 to N - 1, e.g. 0/4 for the first of four"
-        )
+        raise ValueError(f"{shown(value)} is no share: write K/N with K from 0 to N - 1: 0/4 is the first of four")
     return Portion(int(match[1]), int(match[2]))
 
 
@@ -41,20 +37,21 @@ def seed_of(seed: int, portion: Portion) -> int:
     return seed * portion.of + portion.number
 
 
-def taken(stage: S, portion: Portion) -> S:
+def taken(stage: Stage, portion: Portion) -> Stage:
     """The same stage, under the same name, with its part of rate, users and requests; ValueError if that is nothing."""
     if portion.of == 1:
         return stage
     counts = {"requests": stage.requests, "warmup_requests": stage.warmup_requests}
     if isinstance(stage, ClosedStage):
         counts["users"] = stage.users
+    part = stage
     if isinstance(stage, OpenStage):
         if stage.replay is not None:
             raise ValueError(f"the stage {stage.label} replays a trace, which daemons cannot share: set `share: 0/1`")
         counts["max_in_flight"] = stage.max_in_flight
-        stage = stage.scaled(1 / portion.of)
+        part = stage.scaled(1 / portion.of)
     for name, count in counts.items():
         if count and count < portion.of and name != "warmup_requests":
             few = f"the stage {stage.label} has too few {name} to be shared by {portion.of} daemons"
             raise ValueError(f"{few}: {count}")
-    return msgspec.structs.replace(stage, **{name: share(count, *portion) for name, count in counts.items() if count})
+    return msgspec.structs.replace(part, **{name: share(count, *portion) for name, count in counts.items() if count})

@@ -167,7 +167,7 @@ def test_what_kubernetes_and_secrets_put_there_is_left_alone() -> None:
             (
                 "settings begin with SWELLD_TARGET, SWELLD_SCENARIO, SWELLD_TARGETS, SWELLD_DISCOVERY, "
                 "SWELLD_SCENARIOS, SWELLD_EXPORTERS, SWELLD_STORE, SWELLD_WEB, SWELLD_PROBE, SWELLD_SHARDS, "
-                "SWELLD_ANALYSIS, SWELLD_WATCH, SWELLD_GRACE, SWELLD_LOG, SWELLD_SEED"
+                "SWELLD_SHARE, SWELLD_ANALYSIS, SWELLD_WATCH, SWELLD_GRACE, SWELLD_LOG, SWELLD_SEED"
             ),
         ),
     ],

@@ -14,7 +14,7 @@ from swelld.app.book import Book
 from swelld.app.conductor import Conductor
 from swelld.app.guests import Guests
 from swelld.app.probe import Prober
-from swelld.app.reload import Changes, as_before, compare, watch
+from swelld.app.reload import Changes, as_before, compare, digest, watch
 from swelld.app.scenes import Scenes
 from swelld.app.signals import done_before
 from swelld.app.spec import specify
@@ -74,6 +74,7 @@ class Daemon:
         self._discovery = Watch(self.registry, self._take_up_found)
         self._reread = reread
         self._path = path
+        self._read = None if path is None else digest(path)
         self._systemd = Systemd()
         self._book = Book(self.conductor.budgets, self._state_file("budgets.json"))
         self._saving: asyncio.Task[None] | None = None
@@ -192,7 +193,7 @@ class Daemon:
     async def _keep_house(self) -> None:
         watching = None
         if self._path is not None and self.settings.watch is not None:
-            watching = asyncio.create_task(watch(self._path, self.settings.watch, self._reload_quietly))
+            watching = asyncio.create_task(watch(self._path, self.settings.watch, self._reload_quietly, self._read))
         next_round = min(HOUSE_SECONDS, self._systemd.alive_every or HOUSE_SECONDS)
         while not self._stopping.is_set():
             with suppress(TimeoutError):

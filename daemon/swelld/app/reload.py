@@ -53,22 +53,22 @@ def _ingredients(settings: Settings, name: str) -> Any:
     return scenario, shares, [settings.targets[target] for target in shares], settings.seed_of(scenario)
 
 
-async def watch(path: Path, interval: float, changed: Callable[[], None]) -> None:
-    """Look at the file's content for ever and call `changed` when it is another.
+async def watch(path: Path, interval: float, changed: Callable[[], None], seen: bytes | None) -> None:
+    """Look at the file's content for ever and call `changed` when it is another than `seen`, a digest from before.
 
     Content instead of events or times: a ConfigMap changes by a swap of symbolic links two levels up, and an editor
     replaces the file; both look the same from here. A file that is away for a moment is no change.
     """
-    seen = _digest(path)
     while True:
         await asyncio.sleep(interval)
-        found = _digest(path)
+        found = digest(path)
         if found is not None and found != seen:
             seen = found
             changed()
 
 
-def _digest(path: Path) -> bytes | None:
+def digest(path: Path) -> bytes | None:
+    """Of the file's content; None if it cannot be read."""
     try:
         return hashlib.sha256(path.read_bytes()).digest()
     except OSError:

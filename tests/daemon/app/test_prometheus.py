@@ -87,7 +87,7 @@ async def the_run(url: str) -> dict[str, Any]:
                 runs = (await response.json())["runs"]
             if runs and runs[0]["state"] == "completed":
                 async with session.get(f"/api/v1/runs/{runs[0]['id']}") as response:
-                    (stage,) = (await response.json())["stages"]
+                    (stage,) = (await response.json())["result"]["stages"]
                 return dict(stage)
             await asyncio.sleep(0.1)
 

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from swelld.app.reload import Changes, compare, watch
+from swelld.app.reload import Changes, compare, digest, watch
 from swelld.settings import Settings
 
 TARGETS: dict[str, Any] = {"a": {"url": "http://a"}, "b": {"url": "http://b"}}
@@ -55,7 +55,7 @@ async def test_a_configmap_is_swapped(tmp_path: Path) -> None:
     (tmp_path / "data").symlink_to("v1")
     (tmp_path / "swelld.yaml").symlink_to("data/swelld.yaml")
     changed = asyncio.Event()
-    watching = asyncio.create_task(watch(tmp_path / "swelld.yaml", 0.01, changed.set))
+    watching = asyncio.create_task(watch(tmp_path / "swelld.yaml", 0.01, changed.set, digest(tmp_path / "swelld.yaml")))
     await asyncio.sleep(0.05)
     assert not changed.is_set()
     (tmp_path / "next").symlink_to("v2")

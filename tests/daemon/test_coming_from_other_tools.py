@@ -12,7 +12,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-import typer
 from typer.testing import CliRunner, Result
 
 import sample_results
@@ -25,7 +24,6 @@ from swelld.sim import SimOptions, simulated
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/coming-from-other-tools.md").read_text()
 COMMANDS = list(dict.fromkeys(re.findall(r"`(swelld [^`]+)`", PAGE)))
-KNOWN = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 
 SMALLER = {
     "--num-prompts": "3",
@@ -89,6 +87,8 @@ def bounded(command: str, sim: str) -> list[str]:
     for place, flag in enumerate(arguments):
         if flag in SMALLER:
             arguments[place + 1] = SMALLER[flag]
+    if arguments[0] == "recommend":  # fewer show nothing
+        arguments[arguments.index("--num-requests") + 1] = "60"
     if arguments[0] == "run" and "--config" not in arguments and not {"--duration", "--iterations"} & set(arguments):
         arguments += ["--num-prompts", SMALLER["--num-prompts"]]
     return arguments
@@ -103,14 +103,13 @@ def test_the_page_is_a_table_of_commands() -> None:
 @pytest.mark.parametrize("command", [command for command in COMMANDS if " daemon " not in command])
 def test_every_command_does_what_it_says(command: str, sim: str, place: Path) -> None:
     name = command.split()[1]
-    if name not in KNOWN:
-        pytest.xfail(f"there is no `swelld {name}` yet")
     arguments = bounded(command, sim)
     if arguments[:3] == ["export", "latest", "--format"] and "requests" in arguments:
         assert swelld("run", "-s", sim, "-m", "m", "--concurrency", "1", "-n", "3").exit_code == 0
     done = swelld(*arguments)
     no_gpu = name == "gpu" and "libnvidia-ml" in done.output
-    assert done.exit_code == (1 if no_gpu else 0), done.output
+    unlimited = name == "recommend" and "Every level met the target" in done.output  # the simulator is a fast one
+    assert done.exit_code == (1 if no_gpu else 3 if unlimited else 0), done.output
     for flag in ("--output", "--results-dir"):
         if flag in arguments:
             written = place / arguments[arguments.index(flag) + 1]

@@ -109,7 +109,8 @@ def test_every_command_does_what_it_says(command: str, sim: str, place: Path) ->
     done = swelld(*arguments)
     no_gpu = name == "gpu" and "libnvidia-ml" in done.output
     unlimited = name == "recommend" and "Every level met the target" in done.output  # the simulator is a fast one
-    assert done.exit_code == (1 if no_gpu else 3 if unlimited else 0), done.output
+    alone = name == "validate" and "Not compared" in done.output  # this run has no figures of its server
+    assert done.exit_code == (1 if no_gpu or alone else 3 if unlimited else 0), done.output
     for flag in ("--output", "--results-dir"):
         if flag in arguments:
             written = place / arguments[arguments.index(flag) + 1]

@@ -37,6 +37,7 @@ async def get(session: aiohttp.ClientSession, path: str) -> Any:
                 "run_id": None,
                 "next_run": None,
                 "progress": None,
+                "trouble": None,
                 "config": {"load": {"rate": "10/s"}},
             },
         ),

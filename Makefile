@@ -47,7 +47,7 @@ bench: $(VENV)/.test ## measure swelld against servers whose behaviour is known
 bench-quick: $(VENV)/.test ## the same in a fraction of the time
 	@$(BIN)/python bench/run.py --quick
 
-proof-compare: $(VENV)/.test ## show what `swelld compare` finds and does not: 180 short runs, half an hour
+proof-compare: $(VENV)/.test ## show what `swelld compare` finds and does not: 180 short runs, 55 minutes
 	@$(BIN)/python bench/compare.py
 
 soak: $(VENV)/.test ## forty scenarios for half an hour, and a daemon that is killed fifty times on each database

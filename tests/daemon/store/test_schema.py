@@ -39,6 +39,7 @@ from swelld.result import (
     TurnFigures,
     Validity,
 )
+from swelld.searched import Saturation, SearchLevel, SearchResult
 from swelld.store.metadata import Metadata
 from swelld.store.schema import result_schema, schema_text
 from swelld_exporters.files import GapSummary, RequestLine
@@ -132,6 +133,9 @@ def test_schema_must_be_named() -> None:
         (ServerCheck, "Server"),
         (ServerTimeline, "Server"),
         (StandardError, "Precision"),
+        (SearchResult, "Search"),
+        (SearchLevel, "Search"),
+        (Saturation, "Search"),
         (Contention, "Contention"),
         (ContentionFigure, "Contention"),
         (Finding, "Verdict"),
@@ -155,7 +159,7 @@ def test_every_struct_of_the_result_is_among_those_documented() -> None:
             *(ErrorCount, Validity, Phases, LevelChange, Finding, GpuUse, GpuSummary, ChecksFound, Cost),
             *(ServerResult, ServerLevel, ServerCheck, ServerTimeline),
             *(StandardError, Contention, ContentionFigure),
-            *(Sessions, TurnFigures),
+            *(Sessions, TurnFigures, SearchResult, SearchLevel, Saturation),
         )
     }
 

@@ -1,29 +1,21 @@
 """A real Alertmanager for tests, and somebody who is told by it."""
 
 import asyncio
-import os
-import re
-import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 from aiohttp import web
 
-DEADLINE = 30.0
+import listening_server
 
 
 def program() -> str:
     """Where it is; without it the test is skipped, except in CI."""
-    if found := shutil.which("prometheus-alertmanager") or shutil.which("alertmanager"):
-        return found
-    if os.environ.get("CI") == "true":
-        pytest.fail("Alertmanager is missing: apt-get install prometheus-alertmanager")
-    pytest.skip("Alertmanager is not installed (Debian: apt-get install prometheus-alertmanager)")
+    return listening_server.program("prometheus-alertmanager", "alertmanager", package="prometheus-alertmanager")
 
 
 def _written(folder: Path, config: Mapping[str, Any]) -> Path:
@@ -36,33 +28,14 @@ def _written(folder: Path, config: Mapping[str, Any]) -> Path:
 @asynccontextmanager
 async def alertmanager_server(folder: Path, config: Mapping[str, Any]) -> AsyncIterator[str]:
     """Its URL; it is alone, and on a port of its own choice."""
-    file = _written(folder, config)
-    process = await asyncio.create_subprocess_exec(
-        program(),
-        f"--config.file={file}",
+    options = (
+        f"--config.file={_written(folder, config)}",
         f"--storage.path={folder / 'data'}",
         "--web.listen-address=127.0.0.1:0",
         "--cluster.listen-address=",
-        stderr=asyncio.subprocess.PIPE,
     )
-    assert process.stderr
-    try:
-        said = b""
-        async with asyncio.timeout(DEADLINE):
-            while not (found := re.search(rb"\baddress=(127\.0\.0\.1:[1-9]\d*)", said)):
-                line = await process.stderr.readline()
-                assert line, f"Alertmanager ended: {said.decode()}"
-                said += line
-        reading = asyncio.create_task(process.stderr.read())  # a full pipe would stop it
-        try:
-            yield f"http://{found[1].decode()}"
-        finally:
-            process.kill()
-            await reading
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+    async with listening_server.listening(program(), *options, said=rb"\baddress=(127\.0\.0\.1:[1-9]\d*)") as address:
+        yield f"http://{address}"
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Fixtures for all tests: the real llama.cpp server. No test is judged by how long it takes."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -13,7 +14,19 @@ import tiny_model
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
 
+logging.getLogger("asyncio").setLevel(logging.ERROR)  # its warnings may be of what an earlier test began
+
 StartLlamaCpp = Callable[..., AbstractContextManager[llamacpp_server.LlamaCpp]]
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """A command that ran in this process leaves no stream of its test behind in the log."""
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = [one for one in root.handlers if one in before]
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,6 @@
 """A real Prometheus, as long as a test needs it."""
 
 import asyncio
-import os
-import re
-import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,17 +10,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-import pytest
 import yaml
+
+import listening_server
 
 
 def program(name: str) -> str:
     """Where it is; without it the test is skipped, except in CI."""
-    if found := shutil.which(name):
-        return found
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{name} is missing: apt-get install prometheus")
-    pytest.skip(f"{name} is not installed (Debian: apt-get install prometheus)")
+    return listening_server.program(name, package="prometheus")
 
 
 @dataclass
@@ -89,28 +83,15 @@ async def prometheus(
 
     It picks its own port, which is read from its log.
     """
-    process = await asyncio.create_subprocess_exec(
-        program("prometheus"),
+    options = (
         f"--config.file={_config(folder, targets, more)}",
         f"--storage.tsdb.path={folder / 'data'}",
         "--web.listen-address=127.0.0.1:0",
         *([f"--enable-feature={','.join(features)}"] if features else []),
-        stderr=asyncio.subprocess.PIPE,
     )
-    assert process.stderr
-    try:
-        said = b""
-        while not (found := re.search(rb'"Listening on"[^\n]* address=(127\.0\.0\.1:[1-9]\d*)', said)):
-            line = await process.stderr.readline()
-            assert line, f"prometheus ended: {said.decode()}"
-            said += line
-        async with asyncio.TaskGroup() as group, aiohttp.ClientSession() as session:
-            group.create_task(process.stderr.read())  # a full pipe would stop it
-            try:
-                yield Prometheus(session, f"http://{found[1].decode()}")
-            finally:
-                process.kill()
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+    said = rb'"Listening on"[^\n]* address=(127\.0\.0\.1:[1-9]\d*)'
+    async with (
+        listening_server.listening(program("prometheus"), *options, said=said) as address,
+        aiohttp.ClientSession() as session,
+    ):
+        yield Prometheus(session, f"http://{address}")

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 import trustme
 
+from listening_server import DEADLINE
 from prometheus_server import prometheus
-from pushgateway_server import DEADLINE, PASSWORD, USER, pushgateway
+from pushgateway_server import PASSWORD, USER, pushgateway
 from swelld_exporters import names
 from swelld_exporters.prometheus.registry import Registry
 from swelld_exporters.pushgateway import Gateway, Pusher

@@ -7,8 +7,7 @@ import msgspec
 
 from swelld.analysis.compare import Change, change, changed, written
 from swelld.analysis.measures import MEASURES
-from swelld.contended import Contention, ContentionFigure
-from swelld.result import Finding, Result, StageResult
+from swelld.result import Contention, ContentionFigure, Finding, Result, StageResult
 
 FIGURES: Final = (
     "ttft.p50", "ttft.p95", "tpot.p50", "tpot.p95", "e2e.p50", "e2e.p95", "request_rate", "output_token_rate",

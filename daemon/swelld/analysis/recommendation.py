@@ -8,8 +8,7 @@ import msgspec
 
 from swelld.analysis import figures
 from swelld.analysis.shares import fewest
-from swelld.result import Result, StageResult
-from swelld.searched import SearchLevel, SearchResult
+from swelld.result import Result, SearchLevel, SearchResult, StageResult
 
 HOURS: Final = 730.0
 """Of a month."""

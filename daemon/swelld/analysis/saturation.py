@@ -7,8 +7,7 @@ import numpy as np
 
 from swelld.distribution import Floats
 from swelld.measurement import CONTENTION
-from swelld.result import StageResult
-from swelld.searched import Kind, Saturation
+from swelld.result import Kind, Saturation, StageResult
 
 FEWEST: Final = 4
 """Levels without which no bend is seen."""

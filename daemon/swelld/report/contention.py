@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from swelld.analysis.compare import changed, written
 from swelld.analysis.measures import MEASURES
-from swelld.contended import Contention, ContentionFigure
 from swelld.report.compare import figure_name
 from swelld.report.layout import Column
+from swelld.result import Contention, ContentionFigure
 
 
 def contention_columns(found: Sequence[Contention]) -> list[Column]:

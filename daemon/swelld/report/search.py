@@ -7,7 +7,7 @@ from rich.text import Text
 
 from swelld.analysis import figures
 from swelld.report.layout import Column, fit
-from swelld.searched import SearchLevel, SearchResult
+from swelld.result import SearchLevel, SearchResult
 
 _HEADS = {"rate": "requests/s", "concurrency": "users"}
 

@@ -5,8 +5,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from swelld.result import StageResult
-from swelld.searched import SearchLevel
+from swelld.result import SearchLevel, StageResult
 
 
 class Found(msgspec.Struct, frozen=True):

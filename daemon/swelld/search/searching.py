@@ -10,12 +10,11 @@ from swelld.load.bounds import Bounds
 from swelld.load.course import End, Look
 from swelld.load.search import Search
 from swelld.load.stage import Stage
-from swelld.result import Finding, Result, StageResult
+from swelld.result import Finding, Result, SearchLevel, SearchResult, StageResult, Why
 from swelld.search.bracket import Bracket
 from swelld.search.judging import Asked, Judge, Judgement, answer_seconds, counts
 from swelld.search.memory import Found, Memory
 from swelld.search.words import amount, lines
-from swelld.searched import SearchLevel, SearchResult, Why
 
 LIMIT: Final = (0.7, 0.8)
 """Shares of the capacity within which to operate: what is left takes up bursts and a lost replica."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from swelld.analysis import figures
-from swelld.searched import SearchResult
+from swelld.result import SearchResult
 
 
 def amount(kind: str, level: float) -> str:

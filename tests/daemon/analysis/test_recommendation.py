@@ -7,8 +7,7 @@ import pytest
 
 import sample_results
 from swelld.analysis.recommendation import Recommendation, Spread, Wish, needed_users, recommend
-from swelld.result import Result
-from swelld.searched import Saturation, SearchLevel, SearchResult
+from swelld.result import Result, Saturation, SearchLevel, SearchResult
 
 
 def level(users: float, accepted: bool | None, sure: bool = True, **changes: Any) -> SearchLevel:

@@ -4,8 +4,7 @@ import pytest
 
 from sample_results import goodput, stage
 from swelld.analysis.saturation import bend, saturation
-from swelld.result import ErrorCount
-from swelld.searched import Saturation
+from swelld.result import ErrorCount, Saturation
 
 
 def test_bend_of_a_curve_that_bends() -> None:

@@ -7,8 +7,7 @@ import pytest
 
 from sample_results import empty_stage, open_stage, result, stage, validity
 from swelld.analysis.sweep import Reading, conclusions, error_share, read, success_share, sweeps
-from swelld.result import LevelChange, Requests, StageResult
-from swelld.searched import Saturation, SearchResult
+from swelld.result import LevelChange, Requests, Saturation, SearchResult, StageResult
 from swept import level, sweep_result
 
 

@@ -12,7 +12,8 @@ import aiohttp
 import pytest
 
 from command import Done, started, swelld
-from pushgateway_server import DEADLINE, PASSWORD, USER, pushgateway
+from listening_server import DEADLINE
+from pushgateway_server import PASSWORD, USER, pushgateway
 from swelld.sim import SimOptions, simulated
 
 LOAD = ("--concurrency", "2", "--num-prompts", "6", "--input-len", "32", "--output-len", "8", "--shards", "1")

@@ -17,8 +17,8 @@ from swelld.app.search import SearchFile
 from swelld.app.spec import specify
 from swelld.engine.launch import crew
 from swelld.hub.run import Run
+from swelld.result import SearchLevel
 from swelld.search.memory import Found
-from swelld.searched import SearchLevel
 from swelld.sim.batch import capacity
 from swelld.sim.options import SimOptions
 from swelld.sim.process import simulated

@@ -12,7 +12,7 @@ from swelld.analysis.verdict import missed_objective
 from swelld.report.recommendation import RecommendationReport
 from swelld.report.search import SearchReport
 from swelld.report.tables import ResultReport
-from swelld.searched import Saturation, SearchLevel, SearchResult
+from swelld.result import Saturation, SearchLevel, SearchResult
 
 
 def shown(what: Any, width: int = 140) -> list[str]:

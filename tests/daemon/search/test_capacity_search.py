@@ -11,10 +11,9 @@ from swelld.load.bounds import Bounds
 from swelld.load.course import Look
 from swelld.load.search import Search
 from swelld.load.stage import ClosedStage, OpenStage, Stage
-from swelld.result import StageResult
+from swelld.result import SearchResult, StageResult
 from swelld.search.memory import Forgetful, Found
 from swelld.search.searching import CapacitySearch
-from swelld.searched import SearchResult
 from swelld.sim.batch import capacity
 from swelld.sim.options import SimOptions
 from virtual_server import Clock, carry_out, good_share

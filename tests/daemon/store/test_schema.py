@@ -11,9 +11,10 @@ import pytest
 
 from sample_results import empty_stage, goodput, open_stage, result, stage, statistics
 from swelld.analysis.verdict import LIMITS, verdict
-from swelld.contended import Contention, ContentionFigure
 from swelld.result import (
     ChecksFound,
+    Contention,
+    ContentionFigure,
     Corrected,
     Cost,
     ErrorCount,
@@ -27,6 +28,9 @@ from swelld.result import (
     Requests,
     Result,
     RunInfo,
+    Saturation,
+    SearchLevel,
+    SearchResult,
     ServerCheck,
     ServerLevel,
     ServerResult,
@@ -39,7 +43,6 @@ from swelld.result import (
     TurnFigures,
     Validity,
 )
-from swelld.searched import Saturation, SearchLevel, SearchResult
 from swelld.store.metadata import Metadata
 from swelld.store.schema import result_schema, schema_text
 from swelld_exporters.files import GapSummary, RequestLine

@@ -4,8 +4,7 @@ import msgspec
 import pytest
 
 from sample_results import empty_stage, open_stage, result, stage
-from swelld.contended import Contention, ContentionFigure
-from swelld.result import Result, StageResult
+from swelld.result import Contention, ContentionFigure, Result, StageResult
 from swelld_exporters import names
 from swelld_exporters.prometheus.registry import Registry
 from swelld_exporters.prometheus.runs import STATES, LatestRuns, show_state

@@ -23,10 +23,15 @@ log = logging.getLogger(__name__)
 
 
 class Request(msgspec.Struct, frozen=True):
-    """A request ready to be sent: all of its bytes, before it is due."""
+    """A request ready to be sent: all of its bytes, before it is due, and what its measurement says of the prompt.
+
+    Not the prompt itself: ten thousand open streams would keep every text twice.
+    """
 
     data: bytes
-    prompt: Prompt
+    prompt: str
+    category: str
+    input_tokens: int | None
     trace: Trace | None = None
 
 
@@ -82,7 +87,8 @@ class Client:
         if trace is not None and self._target.traceparent:
             headers += f"traceparent: {trace.traceparent}\r\n"
         head = f"{headers}content-length: {len(call.body)}\r\n\r\n"
-        return Request(self._head + head.encode("latin-1") + call.body, prompt, trace)
+        data = self._head + head.encode("latin-1") + call.body
+        return Request(data, prompt.name, prompt.category, prompt.input_tokens, trace)
 
     def drop(self, request: Request, ticket: Ticket, why: str) -> None:
         """Record an arrival that is not sent: too many are in flight, or its moment passed while nobody was there."""
@@ -165,7 +171,7 @@ class Client:
             finish_reason=answer.finish_reason,
             text=text if self._target.keep_text else None,
             **moments,
-            **self._tokens(answer.usage or Usage(), text, len(exchange.tokens_at), request.prompt),
+            **self._tokens(answer.usage or Usage(), text, len(exchange.tokens_at), request.input_tokens),
             **self._judged(ticket, exchange),
         )
 
@@ -179,8 +185,11 @@ class Client:
             return {}
         return {"checked": True, "failed_check": self._judge.failed(exchange.said(), exchange.answer.finish_reason)}
 
-    def _tokens(self, usage: Usage, text: str, events: int, prompt: Prompt) -> dict[str, object]:
-        """Counts by the server if it gives them, else by the tokenizer, else by events; never a 0 for `unknown`."""
+    def _tokens(self, usage: Usage, text: str, events: int, sent: int | None) -> dict[str, object]:
+        """Counts by the server if it gives them, else by the tokenizer, else by events; never a 0 for `unknown`.
+
+        `sent` is our own count of the prompt.
+        """
         counted = self._tokenizer.count(text) if self._tokenizer else None
         ways = (
             (usage.output_tokens, TokenSource.SERVER),
@@ -189,7 +198,7 @@ class Client:
         )
         output, source = next((way for way in ways if way[0] is not None), (None, None))
         return {
-            "input_tokens": usage.input_tokens if usage.input_tokens is not None else prompt.input_tokens,
+            "input_tokens": usage.input_tokens if usage.input_tokens is not None else sent,
             "output_tokens": output,
             "token_source": source,
             "cached_tokens": usage.cached_tokens,
@@ -215,8 +224,8 @@ class Client:
                 warmup=ticket.warmup,
                 due=ticket.due,
                 streamed=self._target.stream,
-                prompt=request.prompt.name,
-                category=request.prompt.category,
+                prompt=request.prompt,
+                category=request.category,
                 **known,  # type: ignore[arg-type]  # the names are those of Measurement, checked by its tests
             )
         )

@@ -12,7 +12,7 @@ from typing import Any, Final
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also when run as a module
 
 from clients.base import Client
-from clients.ours import Aiohttp, Reader, Scraped, Swelld
+from clients.ours import Aiohttp, Reader, Scraped, Swelld, Unheard
 from clients.peers import PEERS
 from install import install
 from loads import Load, loads
@@ -22,7 +22,7 @@ from table import medians, section, write_between_marks
 
 HERE: Final = Path(__file__).resolve().parent
 PAGE: Final = HERE.parent / "docs" / "performance.md"
-OURS: Final = ("swelld", "swelld-scraped")
+OURS: Final = ("swelld", "swelld-scraped", "swelld-unheard")
 QUICK: Final = ("swelld", "c-reader", "aiohttp")
 
 HOW: Final = (
@@ -45,7 +45,7 @@ streams: mean and peak of those open at the server; tokens/s: sent by the server
 
 def clients() -> dict[str, Client]:
     """Every client by name."""
-    found: tuple[Client, ...] = (Swelld(), Scraped(), Reader(), Aiohttp(), *PEERS)
+    found: tuple[Client, ...] = (Swelld(), Scraped(), Unheard(), Reader(), Aiohttp(), *PEERS)
     return {client.name: client for client in found}
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import sys
 import time
 import urllib.request
@@ -105,8 +106,13 @@ class Scraped(Plain):
         file = ask.folder / "swelld.yaml"
         document = _document(ask.load, ask.server.url) | {"web": {"listen": "127.0.0.1:0"}}
         document["scenario"]["schedule"] = "at_start"
+        document["exporters"] |= self._exporters()
         file.write_text(json.dumps(document))
         return Command([str(Path(sys.executable).parent / "swelld"), "daemon", str(file)])
+
+    def _exporters(self) -> dict[str, Any]:
+        """What else it does with what it measures."""
+        return {}
 
     def alongside(self, ask: Ask, pid: int, spent: Spent) -> None:
         if not self._url:
@@ -141,6 +147,33 @@ class Scraped(Plain):
     def read(self, ask: Ask, log: Path) -> Figures:
         scrapes = {"scrapes": len(self._took), "scrape_seconds_max": max(self._took, default=None)}
         return _figures(json.loads((ask.folder / "result.json").read_text())) | scrapes
+
+
+class Unheard(Scraped):
+    """The same, with traces, OTLP metrics and pushes for somebody who takes connections and never answers."""
+
+    name = "swelld-unheard"
+    differs = (
+        "the same, and every exchange traced, OTLP metrics and a push each second, all to a receiver that takes the "
+        "connection and never answers"
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._dead = socket.create_server(("127.0.0.1", 0), backlog=1000)
+
+    def _exporters(self) -> dict[str, Any]:
+        url = f"http://127.0.0.1:{self._dead.getsockname()[1]}"
+        return {
+            "otlp": {
+                "enabled": True,
+                "endpoint": url,
+                "sample_ratio": 1.0,
+                "max_spans_per_second": 100_000,
+                "metrics": {"enabled": True, "interval": 1.0},
+            },
+            "pushgateway": {"url": url, "on": "both", "interval": 1.0},
+        }
 
 
 class Reader(Plain):

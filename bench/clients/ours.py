@@ -137,10 +137,10 @@ class Scraped(Plain):
         if not runs:
             return
         with urllib.request.urlopen(f"{self._url}/api/v1/runs/{runs[0]['id']}", timeout=10) as answer:
-            run = json.load(answer)
-        if "stages" not in run:  # its state alone may say completed a little earlier
+            found = json.load(answer)
+        if found["run"]["state"] != "completed" or not found["result"]:
             return
-        (ask.folder / "result.json").write_text(json.dumps(run))
+        (ask.folder / "result.json").write_text(json.dumps(found["result"]))
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
 

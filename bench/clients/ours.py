@@ -96,13 +96,14 @@ class Scraped(Plain):
     def __init__(self) -> None:
         self._url = ""
         self._scraped = 0.0
+        self._over = False
         self._took: list[float] = []
 
     def version(self) -> str:
         return swelld.__version__
 
     def command(self, ask: Ask) -> Command:
-        self._url, self._scraped, self._took = "", 0.0, []
+        self._url, self._scraped, self._over, self._took = "", 0.0, False, []
         file = ask.folder / "swelld.yaml"
         document = _document(ask.load, ask.server.url) | {"web": {"listen": "127.0.0.1:0"}}
         document["scenario"]["schedule"] = "at_start"
@@ -119,7 +120,7 @@ class Scraped(Plain):
             found = re.search(r"http://127\.0\.0\.1:\d+", (ask.folder / "log").read_text(errors="replace"))
             self._url = found.group() if found else ""
             return
-        if time.monotonic() - self._scraped < 0.9:
+        if self._over or time.monotonic() - self._scraped < 0.9:
             return
         self._scraped = time.monotonic()
         with urllib.request.urlopen(f"{self._url}/metrics", timeout=10) as answer:
@@ -141,6 +142,7 @@ class Scraped(Plain):
         if found["run"]["state"] != "completed" or not found["result"]:
             return
         (ask.folder / "result.json").write_text(json.dumps(found["result"]))
+        self._over = True
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
 

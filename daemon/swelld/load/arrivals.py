@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from swelld.load.progress import Progress, progress_of
-from swelld.load.stage import OpenStage
+from swelld.load.stage import Among, OpenStage
 
 MOST_TURNS: Final = 16
 """That are remembered: only the last one says when arrivals to come are due."""
@@ -114,7 +114,7 @@ class Schedule:
     A unit-rate process is stretched by the inverse of the integrated rate, so a ramp or a turn changes the rate and
     nothing else: all parts together have every arrival once, whatever turns there are. `duration` (its end is not part
     of it) and `requests` count from the end of the warm-up; whichever comes first ends the stage, which is endless if
-    it has neither.
+    it has neither. Where several daemons share the stage, all of that is said of what they carry together.
     """
 
     def __init__(
@@ -126,17 +126,20 @@ class Schedule:
         turns: Sequence[Turn] = (),
         planned: Progress | None = None,
     ) -> None:
-        self._stage = stage
-        self._parts = parts
-        self._curve = Curve(stage, turns, planned)
+        among = stage.among or Among(0, 1, stage)
+        assert isinstance(among.whole, OpenStage)
+        self._stage = stage = among.whole
+        self._daemons = among.of
+        self._parts = parts * among.of
+        self._curve = Curve(stage, [self._of_all(turn) for turn in turns], planned)
         self._units = enumerate(_unit_process(stage, seed))
-        self._ahead = part + 1
+        self._ahead = among.number + part * among.of + 1
         self._reached: Sequence[tuple[int, float]] = ()
         self._before = self._window = _Window()
 
     @property
     def place(self) -> int:
-        """Of the present arrival among those of all parts, warm-up included."""
+        """Of the present arrival among those of all parts of all daemons, warm-up included."""
         return self._reached[-1][0]
 
     @property
@@ -165,7 +168,13 @@ class Schedule:
 
     def turn(self, turn: Turn) -> None:
         """From a moment to come on, the arrivals follow another rate."""
-        self._curve.turn(turn)
+        self._curve.turn(self._of_all(turn))
+
+    def _of_all(self, turn: Turn) -> Turn:
+        """The turn of all daemons together that this one's is a part of."""
+        times = self._daemons
+        reached = None if turn.reached is None else turn.reached * times
+        return msgspec.structs.replace(turn, reached=reached, rate=None if turn.rate is None else turn.rate * times)
 
     def _opened(self, index: int, due: float) -> _Window:
         stage = self._stage

@@ -7,7 +7,7 @@ import msgspec
 
 from swelld.config import shown
 from swelld.load.arrivals import share
-from swelld.load.stage import ClosedStage, OpenStage, Stage
+from swelld.load.stage import Among, ClosedStage, OpenStage, Stage
 
 
 class Portion(NamedTuple):
@@ -32,13 +32,11 @@ def format_portion(portion: Portion) -> str:
     return f"{portion.number}/{portion.of}"
 
 
-def seed_of(seed: int, portion: Portion) -> int:
-    """Another one for each daemon: they ask different prompts, and their random arrivals add up to random arrivals."""
-    return seed * portion.of + portion.number
-
-
 def taken(stage: Stage, portion: Portion) -> Stage:
-    """The same stage, under the same name, with its part of rate, users and requests; ValueError if that is nothing."""
+    """The same stage, under the same name, with its part of rate, users and requests; ValueError if that is nothing.
+
+    All parts together have every request of the stage once: the same prompt, due at the same moment.
+    """
     if portion.of == 1:
         return stage
     counts = {"requests": stage.requests, "warmup_requests": stage.warmup_requests}
@@ -54,4 +52,9 @@ def taken(stage: Stage, portion: Portion) -> Stage:
         if count and count < portion.of and name != "warmup_requests":
             few = f"the stage {stage.label} has too few {name} to be shared by {portion.of} daemons"
             raise ValueError(f"{few}: {count}")
-    return msgspec.structs.replace(part, **{name: share(count, *portion) for name, count in counts.items() if count})
+    assert isinstance(stage, ClosedStage | OpenStage)
+    among = Among(*portion, stage)
+    own = {name: share(count, *portion) for name, count in counts.items() if count}
+    if isinstance(stage, OpenStage) and stage.requests:  # the first of the window falls to whoever follows the warm-up
+        own["requests"] = share(stage.requests, (portion.number - stage.warmup_requests) % portion.of, portion.of)
+    return msgspec.structs.replace(part, among=among, **own)

@@ -13,6 +13,16 @@ class Solo(msgspec.Struct, frozen=True):
     """Label of that other stage."""
 
 
+class Among(msgspec.Struct, frozen=True):
+    """Which part of a stage is carried here if several daemons share it."""
+
+    number: int
+    """From 0 on."""
+    of: int
+    whole: "ClosedStage | OpenStage"
+    """What all of them carry together."""
+
+
 class Stage(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Bounds shared by both kinds; at least one of `requests` and `duration` is set unless the load is continuous."""
 
@@ -30,6 +40,8 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Number of its first prompt: a stage that begins elsewhere finds nothing of the others in a prefix cache."""
     solo: Solo | None = None
     """None: all targets are loaded."""
+    among: Among | None = None
+    """None: this daemon carries all of it. Otherwise levels and counts are those of its part."""
 
 
 class ClosedStage(Stage, frozen=True, kw_only=True):
@@ -96,4 +108,7 @@ class OpenStage(Stage, frozen=True, kw_only=True):
         """The same, told the wall time of its start: the time of day matters to some shapes."""
         if self.shape is None:
             return self
-        return msgspec.structs.replace(self, shape=self.shape.placed(unix + self.warmup_seconds))
+        among = self.among
+        if among is not None and isinstance(among.whole, OpenStage):
+            among = msgspec.structs.replace(among, whole=among.whole.placed(unix))
+        return msgspec.structs.replace(self, shape=self.shape.placed(unix + self.warmup_seconds), among=among)

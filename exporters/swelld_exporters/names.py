@@ -177,8 +177,8 @@ E2E_CORRECTED = _histogram(
 FAILED_DURATION = _histogram(
     "failed_request_duration_seconds",
     E,
-    "How long requests took that did not end well: sent (or due, if it was never sent) to end. Dropped arrivals are "
-    "not among them.",
+    "How long requests took that did not end well: sent to end; if never sent, from when it was due, or in a "
+    "closed loop a connection was asked for. Dropped arrivals are not among them.",
 )
 
 # Tokens
@@ -362,9 +362,9 @@ BUDGET_EXHAUSTED = _gauge(
 YIELD_FACTOR = _gauge(
     "yield_factor",
     "ratio",
-    "Share of the load that the scenario sends, to make room for the users of its servers, 0 to 1. Absent without "
-    "`yield_to_users` and while no run goes on.",
-    ("scenario",),
+    "Share of the load on a target that the scenario sends, to make room for the target's users, 0 to 1. Absent "
+    "without `yield_to_users` and while no run goes on.",
+    ("scenario", "target"),
 )
 
 # The latest runs in figures, for tables and for batch users; what goes on is in the histograms above
@@ -423,6 +423,32 @@ LAST_RUN_CONTENTION_LOSS = _last_run(
     "less throughput; of goodput, the difference of the shares. Below 0 it was better. figure: ttft_p50 ttft_p95 "
     "tpot_p50 tpot_p95 e2e_p50 e2e_p95 request_rate output_token_rate goodput. Only with `contention: solo_first`.",
     (*_LAST_RUN, "figure"),
+)
+LAST_RUN_MARGIN = _last_run(
+    "margin_ratio",
+    "ratio",
+    "How far chance alone moves a figure: half the width of its 95 % interval, as a share of the figure; of goodput "
+    "and error_rate, as the difference of the shares. figure: ttft_p95 itl_p95 e2e_p95 request_rate output_token_rate "
+    "goodput error_rate. Absent where too few requests tell.",
+    (*_LAST_RUN, "figure"),
+)
+LAST_RUN_CAPACITY = _last_run(
+    "capacity",
+    "requests per second, or users",
+    "Loads that a search found, as kind says: rate (requests per second) or concurrency (users). what: carried (the "
+    "highest that met the objective), carried_for_sure, missed (the lowest that did not), missed_for_sure, bend (where "
+    "good answers stop to grow with the load), best (where they were most), errors_begin (the lowest with timeouts, "
+    "429 or 503), limit_low and limit_high (where to operate: 70 and 80 % of the carried load, in whole users). Those "
+    "that were not found are absent.",
+    (*_RUN, "kind", "what"),
+)
+LAST_RUN_SEARCH_INFO = _last_run(
+    "search_info",
+    "",
+    "Always 1. ended: why the search was over: precise (it knew the capacity closely enough), max (all was carried up "
+    "to the highest level that was to be tried), nothing (not even the lowest level was carried), doubt (swelld was "
+    "the bottleneck, or something held the load back), time or requests (it had used them up), stopped.",
+    (*_RUN, "kind", "ended"),
 )
 LAST_RUN_VALID = _last_run(
     "valid", "", "1 if swelld itself kept up, 0 if a part of the stage measured the client instead of the server."

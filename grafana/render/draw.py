@@ -27,7 +27,7 @@ HERE: Final = Path(__file__).parent
 WIDTH: Final = 1600
 _CELL: Final = 38
 """Pixels of a line of the grid, the gap below it included."""
-_ONE_SCENARIO: Final = {"swelld-run": "canary", "swelld-capacity": "sweep"}
+_ONE_SCENARIO: Final = {"swelld-run": "canary", "swelld-capacity": "search"}
 
 
 async def collect(seconds: float) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def draw(found: dict[str, Any], folder: Path, modules: Path, theme: str) -> None
 
 
 def _bundle(place: Path) -> None:
-    loaders = [f"--loader:.{kind}=dataurl" for kind in ("svg", "png", "woff2")]
+    loaders = [f"--loader:.{kind}=dataurl" for kind in ("svg", "png", "woff", "woff2")]
     defined = ['--define:process.env.NODE_ENV="production"', "--define:global=window"]
     command = ["node_modules/.bin/esbuild", "page.jsx", "--bundle", "--outfile=page.js", *loaders, *defined]
     subprocess.run([*command, "--log-level=error"], cwd=place, check=True, timeout=120)  # noqa: S603 - all ours
@@ -129,7 +129,7 @@ def _photograph(place: Path, uid: str, theme: str, height: int, picture: Path) -
     page = f"file://{place}/index.html?board={uid}&theme={theme}&width={WIDTH}"
     picture = picture.resolve()
     command = [browser, *flags, f"--user-data-dir={place / 'profile'}", f"--window-size={WIDTH},{height}"]
-    command += ["--virtual-time-budget=8000", f"--screenshot={picture}", page]
+    command += ["--virtual-time-budget=20000", f"--screenshot={picture}", page]
     subprocess.run(command, check=True, capture_output=True, timeout=120)  # noqa: S603 - all ours
 
 

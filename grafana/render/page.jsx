@@ -6,6 +6,8 @@ import {
   BarGauge, BigValue, GlobalStyles, PanelChrome, PanelContextProvider, Table, TimeSeries,
 } from '@grafana/ui';
 import 'uplot/dist/uPlot.min.css';
+import '@fontsource/inter/latin-400.css';
+import '@fontsource/inter/latin-500.css';
 import { framesOf } from './frames.js';
 import { Heatmap, StateTimeline } from './drawn.jsx';
 
@@ -65,6 +67,7 @@ function Stat({ panel, frames, width, height }) {
 function Bars({ panel, frames, width, height }) {
   const values = frames.map((frame) => ({ ...valueField(frame).display(last(valueField(frame))), title: valueField(frame).state.displayName }));
   const alignmentFactors = getDisplayValueAlignmentFactors(values.map((display) => ({ display })));
+  alignmentFactors.title += 'mm';  // the longest is not the widest
   const each = Math.min(40, (height - 4 * frames.length) / frames.length);
   return frames.map((frame, index) => {
     const field = valueField(frame);
@@ -81,7 +84,7 @@ function Bars({ panel, frames, width, height }) {
 function Buttons({ frames, width, height }) {
   const fields = frames[0].fields.filter((field) => !field.config.custom?.hidden && field.type !== FieldType.time);
   return (
-    <table style={{ width, fontSize: 12, borderSpacing: 0 }}>
+    <table style={{ display: 'block', width, height, overflow: 'hidden', fontSize: 12, borderSpacing: 0 }}>
       <thead><tr>{fields.map((f) => <th key={f.name} style={{ color: theme.colors.text.link, padding: 6 }}>{f.state.displayName}</th>)}</tr></thead>
       <tbody>
         {frames[0].fields[0].values.map((_, row) => (
@@ -136,7 +139,7 @@ function Panel({ panel }) {
 
 const context = { eventBus: new EventBusSrv(), sync: () => DashboardCursorSync.Off, canAddAnnotations: () => false };
 
-createRoot(document.getElementById('page')).render(
+const draw = () => createRoot(document.getElementById('page')).render(
   <ThemeContext.Provider value={theme}>
     <GlobalStyles />
     <PanelContextProvider value={context}>
@@ -144,4 +147,6 @@ createRoot(document.getElementById('page')).render(
       {found.board.panels.map((panel) => <Panel key={panel.id} panel={panel} />)}
     </PanelContextProvider>
   </ThemeContext.Provider>);
+// Text is measured before it is drawn: in the font that it will have
+Promise.all([400, 500].map((weight) => document.fonts.load(`${weight} 14px Inter`))).then(draw);
 document.body.style.background = theme.colors.background.canvas;

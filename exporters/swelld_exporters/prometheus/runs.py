@@ -1,11 +1,13 @@
 """The state of runs, and the latest ones in figures."""
 
+import math
 from collections import deque
 from datetime import datetime
 from typing import Final
 
+from swelld.analysis.measures import MEASURES, estimate, interval
 from swelld.measurement import CONTENTION
-from swelld.result import Result, RunInfo, StageResult, Statistics
+from swelld.result import Contention, Result, RunInfo, SearchResult, StageResult, Statistics
 from swelld_exporters import names
 from swelld_exporters.names import Metric
 from swelld_exporters.prometheus.registry import MAX_SERIES, Registry
@@ -14,8 +16,29 @@ STATES: Final = ("pending", "warmup", "running", "draining", "completed", "faile
 
 STATISTICS: Final = ("mean", "min", "p50", "p90", "p95", "p99", "max")
 
+MARGINS: Final = ("ttft.p95", "itl.p95", "e2e.p95", "request_rate", "output_token_rate", "goodput", "error_rate")
+"""Figures whose precision is shown, as `swelld compare` names them."""
+
 REMEMBERED: Final = 50
 """Runs whose figures are kept; fewer if they have so many stages and targets that a metric would be full."""
+
+
+def wire_figure(name: str) -> str:
+    """The name of a figure as the value of a label: `ttft_p95` for `ttft.p95`."""
+    return name.replace(".", "_")
+
+
+def margin(stage: StageResult, name: str) -> float | None:
+    """Half the width of a figure's 95 % interval: as a share of the figure, or for a share in points."""
+    measure = MEASURES[name]
+    found = estimate(stage, measure)
+    within = interval(found) if found else None
+    if found is None or within is None:
+        return None
+    half = (within[1] - within[0]) / 2
+    if measure.kind == "share":
+        return half
+    return half / found.value if found.value else None
 
 
 def show_state(registry: Registry, scenario: str, state: str | None) -> None:
@@ -42,9 +65,9 @@ class LatestRuns:
         self._registry.gauge(names.RUN_INFO).labels(run.scenario, run.id, run.state, config_hash).set(1)
         self._add_run(run)
         for lost in result.contention or ():
-            where = (run.scenario, lost.target, lost.model, lost.stage, run.id)
-            for name, figure in lost.figures.items():
-                self._set(names.LAST_RUN_CONTENTION_LOSS, (*where, name.replace(".", "_")), figure.loss)
+            self._add_loss(lost, (run.scenario, lost.target, lost.model, lost.stage, run.id))
+        if result.search is not None:
+            self._add_search(result.search, (run.scenario, run.id, result.search.kind))
         for stage in result.stages:
             self._add_stage(stage, (run.scenario, stage.target, stage.model, stage.stage, run.id))
 
@@ -75,6 +98,32 @@ class LatestRuns:
         self._add_statistics(names.LAST_RUN_ITL, labels, stage.itl)
         self._add_statistics(names.LAST_RUN_TPOT, labels, stage.tpot)
         self._add_statistics(names.LAST_RUN_E2E, labels, stage.e2e)
+
+        for name in MARGINS:
+            self._set(names.LAST_RUN_MARGIN, (*labels, wire_figure(name)), margin(stage, name))
+
+    def _add_loss(self, lost: Contention, labels: tuple[str, ...]) -> None:
+        for name, figure in lost.figures.items():
+            self._set(names.LAST_RUN_CONTENTION_LOSS, (*labels, wire_figure(name)), figure.loss)
+
+    def _add_search(self, found: SearchResult, labels: tuple[str, ...]) -> None:
+        limit = found.limit or (None, None)
+        if found.limit and found.kind == "concurrency":
+            limit = max(1.0, math.floor(found.limit[0])), max(1.0, math.floor(found.limit[1]))
+        loads = {
+            "carried": found.capacity,
+            "carried_for_sure": found.low,
+            "missed": min((level.level for level in found.levels if level.accepted is False), default=None),
+            "missed_for_sure": found.high,
+            "bend": found.saturation.bend,
+            "best": found.saturation.best,
+            "errors_begin": found.saturation.errors_begin,
+            "limit_low": limit[0],
+            "limit_high": limit[1],
+        }
+        for what, load in loads.items():
+            self._set(names.LAST_RUN_CAPACITY, (*labels, what), load)
+        self._set(names.LAST_RUN_SEARCH_INFO, (*labels, found.ended), 1)
 
     def _add_statistics(self, metric: Metric, labels: tuple[str, ...], statistics: Statistics) -> None:
         for name in STATISTICS:

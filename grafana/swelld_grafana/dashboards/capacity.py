@@ -21,7 +21,6 @@ from swelld_exporters.names import (
     Metric,
 )
 from swelld_grafana.dashboards.model import Dashboard, Override, Panel, Query
-from swelld_grafana.dashboards.overview import offered_and_achieved, trust
 from swelld_grafana.dashboards.page import DATASOURCE, MODEL, ONE_RUN, ONE_SCENARIO, STAGE, TARGET, page, row
 from swelld_grafana.dashboards.panels import (
     RATIO,
@@ -32,32 +31,37 @@ from swelld_grafana.dashboards.panels import (
     curve,
     lines,
     over_range,
+    values,
 )
 from swelld_grafana.dashboards.promql import quantile, rate, series, total
 from swelld_grafana.dashboards.runs import NOT_YET, last, stages_of_runs
+from swelld_grafana.dashboards.search import HEADROOM, PEAK, found, replicas
 from swelld_grafana.dashboards.server import NO_SERVER_METRICS
 from swelld_grafana.dashboards.style import BLUE, GOOD, PINK, QUANTILE_COLORS, SKY, WARNING, falling
+from swelld_grafana.dashboards.traffic import offered_and_achieved
+from swelld_grafana.dashboards.trust import trust
 
 RATE: Final = "Rate"
 X_AXIS: Final = Override(name=RATE, properties={"unit": "none", "custom.axisLabel": "good answers per second"})
 
 
 def capacity() -> Dashboard:
-    """The page for sweeps."""
+    """The page for sweeps and searches."""
     return page(
         "swelld-capacity",
         "How a server bears more and more load: each point is a stage of the chosen run, at the rate of good answers "
         "that it reached.",
         row("One run, stage by stage", *trust(), *_most(), *_curves(), _stages()),
+        row("What a search found", *found()),
+        row("How many replicas for the peak?", *replicas()),
         row("Over time", offered_and_achieved(), *_by_stage(), _saturation()),
-        variables=(DATASOURCE, ONE_SCENARIO, ONE_RUN, TARGET, MODEL, STAGE),
+        variables=(DATASOURCE, ONE_SCENARIO, ONE_RUN, TARGET, MODEL, STAGE, PEAK, HEADROOM),
     )
 
 
 def _against_rate(title: str, about: str, unit: str, *figures: tuple[str, Query], **more: object) -> Panel:
     """Figures of the run's stages against the rate; all targets of a stage together count once."""
-    names = {"Value #A": RATE}
-    names |= {f"Value #{chr(ord('B') + index)}": name for index, (name, _) in enumerate(figures)}
+    names = values(RATE, *(name for name, _ in figures))
     options: dict[str, object] = {"width": 8, "empty": NOT_YET, "overrides": (X_AXIS,), **more}
     queries = (last(LAST_RUN_REQUEST_RATE, by=("stage",), how="sum"), *(query for _, query in figures))
     return curve(title, about, RATE, *queries, names=names, unit=unit, **options)

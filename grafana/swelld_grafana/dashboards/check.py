@@ -8,6 +8,9 @@ import promql_parser as promql
 
 from swelld_exporters.names import CATALOGUE, MetricType
 from swelld_grafana.dashboards.model import Dashboard, Json, Query, Sql
+from swelld_grafana.rules.catalogue import all_groups
+from swelld_grafana.rules.model import LEVELS, records
+from swelld_grafana.rules.options import Options
 
 _SCRAPED: Final = ("job", "instance")
 """Labels that Prometheus adds."""
@@ -17,6 +20,7 @@ _ELSEWHERE: Final[dict[str, tuple[str, ...]]] = {
     "process_cpu_seconds_total": (),
     "process_open_fds": (),
     "process_max_fds": (),
+    "ALERTS": ("alertname", "alertstate", "severity", *LEVELS["stage"]),
     **{
         f"{engine}:time_to_first_token_seconds{part}": ("le", "model_name")
         for engine in ("vllm", "sglang")
@@ -29,6 +33,8 @@ _SAMPLES: Final = {
     "__range": "1h",
     "__interval": "15s",
     "by": "target",
+    "peak": "500",
+    "headroom": "20",
 }
 """What stands in the place of a variable that is no value of a label."""
 STORE_VIEWS: Final = ("run_history", "run_figures")
@@ -126,8 +132,9 @@ class _Walk:
 
 
 def wire_names() -> dict[str, frozenset[str]]:
-    """Every name that a query may use, with its labels; a histogram by itself is a native one."""
+    """Every name that a query may use, with its labels, recorded ones too; a histogram by itself is a native one."""
     found = {name: frozenset((*labels, *_SCRAPED)) for name, labels in _ELSEWHERE.items()}
+    found |= {record.name: frozenset(record.labels) for record in records(all_groups(Options()))}
     for metric in CATALOGUE:
         labels = frozenset((*metric.labels, *_SCRAPED))
         found[metric.name] = labels

@@ -1,17 +1,11 @@
 """Compare: runs, targets, models or stages side by side, and how far each is from a baseline."""
 
-from typing import Any, Final
+from typing import Final
 
 from swelld_exporters.names import (
     E2E,
     ITL,
-    LAST_RUN_E2E,
-    LAST_RUN_ERROR_RATIO,
-    LAST_RUN_GOODPUT_RATIO,
-    LAST_RUN_ITL,
     LAST_RUN_REQUEST_RATE,
-    LAST_RUN_TOKEN_RATE,
-    LAST_RUN_TTFT,
     OUTPUT_TOKENS,
     REQUESTS,
     REQUESTS_STARTED,
@@ -19,7 +13,6 @@ from swelld_exporters.names import (
     Metric,
 )
 from swelld_grafana.dashboards.model import Dashboard, Panel, Query
-from swelld_grafana.dashboards.overview import trust
 from swelld_grafana.dashboards.page import (
     DATASOURCE,
     MODEL,
@@ -32,10 +25,11 @@ from swelld_grafana.dashboards.page import (
     page,
     row,
 )
-from swelld_grafana.dashboards.panels import RATIO, SECONDS, TOKENS_PER_SECOND, columns, lines, over_range, table
-from swelld_grafana.dashboards.promql import RATE, quantile, rate, ratio, series, total
-from swelld_grafana.dashboards.runs import NOT_YET, P95, cell, stages_of_runs
-from swelld_grafana.dashboards.style import BAD, GOOD, GREY, WARNING, Step
+from swelld_grafana.dashboards.panels import RATIO, SECONDS, TOKENS_PER_SECOND, lines, over_range
+from swelld_grafana.dashboards.promql import RATE, quantile, rate, ratio, series
+from swelld_grafana.dashboards.regression import MORE_IS_WORSE, since_baseline, since_yesterday
+from swelld_grafana.dashboards.runs import stages_of_runs
+from swelld_grafana.dashboards.trust import trust
 
 BY: Final = fixed("by", "Compare by", ("target", "model", "scenario", "stage"))
 BASELINE: Final = choice(
@@ -48,11 +42,7 @@ BASELINE_RUN: Final = choice(
     several=False,
     newest_first=True,
 )
-MORE_IS_WORSE: Final = (Step(GOOD), Step(GREY, -0.05), Step(WARNING, 0.05), Step(BAD, 0.15))
-MORE_IS_BETTER: Final = (Step(BAD), Step(WARNING, -0.15), Step(GREY, -0.05), Step(GOOD, 0.05))
 _LATENCIES: Final = (("Time to first token", TTFT), ("Gap between tokens", ITL), ("Whole answer", E2E))
-_SAME: Final = ("target", "model", "stage")
-"""What a stage of a run and a stage of the baseline must have in common."""
 
 
 def compare() -> Dashboard:
@@ -62,8 +52,8 @@ def compare() -> Dashboard:
         "Choose by which label to compare and which of its values is the baseline; for runs, a baseline run. "
         "Differences are relative: 10 % is a tenth more than the baseline.",
         row("Side by side, over time", *trust(), *_median(), *_by_label(), *_against_baseline(), _output()),
-        row("Now, yesterday, last week", *_ago()),
-        row("Runs", _runs(), stages_of_runs("Runs in figures", "Every stage and target of the chosen runs.")),
+        row("Now, yesterday, last week", *_ago(), *since_yesterday()),
+        row("Runs", *since_baseline(), stages_of_runs("Runs in figures", "Every stage and target of the chosen runs.")),
         variables=(DATASOURCE, SCENARIO, TARGET, MODEL, STAGE, RUN, BY, BASELINE, BASELINE_RUN),
         since="now-3h",
     )
@@ -148,36 +138,3 @@ def _ago() -> tuple[Panel, ...]:
 def _good(offset: str = "") -> str:
     ok, every = series(REQUESTS, 'outcome="ok"'), series(REQUESTS)
     return ratio(f"sum (rate({ok}[{RATE}]{offset}))", f"sum (rate({every}[{RATE}]{offset}))")
-
-
-def _difference(metric: Metric, *matchers: str) -> str:
-    labels = (*_SAME, "run_id")
-    chosen = total(series(metric, *matchers), labels, "max")
-    baseline = total(series(metric, *matchers, 'run_id="$baseline_run"', free=("run_id",)), _SAME, "max")
-    return f"{chosen} / on ({', '.join(_SAME)}) group_left () ({baseline} > 0) - 1"
-
-
-def _runs() -> Panel:
-    figures: dict[str, tuple[str, tuple[Step, ...]]] = {
-        "TTFT p95": (_difference(LAST_RUN_TTFT, P95), MORE_IS_WORSE),
-        "Gap p95": (_difference(LAST_RUN_ITL, P95), MORE_IS_WORSE),
-        "Answer p95": (_difference(LAST_RUN_E2E, P95), MORE_IS_WORSE),
-        "Rate": (_difference(LAST_RUN_REQUEST_RATE), MORE_IS_BETTER),
-        "Output": (_difference(LAST_RUN_TOKEN_RATE), MORE_IS_BETTER),
-        "Goodput": (_difference(LAST_RUN_GOODPUT_RATIO), MORE_IS_BETTER),
-        "Errors": (_difference(LAST_RUN_ERROR_RATIO), MORE_IS_WORSE),
-    }
-    names = {"run_id": "Run", "stage": "Stage", "target": "Target", "model": "Model"}
-    names |= {f"Value #{chr(ord('A') + index)}": name for index, name in enumerate(figures)}
-    options: dict[str, Any] = {
-        "transformations": columns(names),
-        "overrides": tuple(cell(name, RATIO, steps) for name, (_, steps) in figures.items()),
-        "decimals": 1,
-        "empty": f"{NOT_YET}; single columns where the baseline has no such figure or it is 0",
-    }
-    return table(
-        "Difference to the baseline run",
-        "Relative difference of each stage to the same stage, target and model of the baseline run.",
-        *(Query(expr=expr, format="table", instant=True) for expr, _ in figures.values()),
-        **options,
-    )

@@ -21,8 +21,8 @@ from swelld_exporters.names import (
     OUTPUT_TOKENS,
     TTFT,
 )
+from swelld_grafana.dashboards.contention import losses, worst_losses
 from swelld_grafana.dashboards.model import Dashboard, Panel, Query
-from swelld_grafana.dashboards.overview import offered_and_achieved, trust
 from swelld_grafana.dashboards.page import DATASOURCE, GPU, MODEL, RUN, SCENARIO, STAGE, TARGET, page, row
 from swelld_grafana.dashboards.panels import (
     RATIO,
@@ -38,6 +38,8 @@ from swelld_grafana.dashboards.panels import (
 )
 from swelld_grafana.dashboards.promql import RANGE, RATE, increase, quantile, rate, series, total
 from swelld_grafana.dashboards.style import BAD, GOOD, GREY, limit, rising
+from swelld_grafana.dashboards.traffic import offered_and_achieved
+from swelld_grafana.dashboards.trust import trust
 
 NO_GPU: Final = "where swelld sees no NVIDIA GPU"
 _GPU: Final = ("gpu",)
@@ -52,6 +54,7 @@ def gpu() -> Dashboard:
         "short peaks are not seen.",
         row("Now", *trust(), *_figures(), _list()),
         row("What users feel", _latency(), offered_and_achieved(width=8), _contention()),
+        row("What targets lose to each other", worst_losses(), losses()),
         row("Work", _utilization(), _memory(), _pcie()),
         row("Power and heat", _power(), _temperature(), _clocks(), _throttled()),
         row("Energy and errors", _joules(), _errors()),

@@ -33,7 +33,6 @@ from swelld_exporters.names import (
 )
 from swelld_grafana.dashboards.daemon import builds, configuration, exposition, memory, process
 from swelld_grafana.dashboards.model import Dashboard, Panel, Query
-from swelld_grafana.dashboards.overview import CLOSED_LOOP, trust
 from swelld_grafana.dashboards.page import page, row
 from swelld_grafana.dashboards.panels import (
     RATIO,
@@ -48,6 +47,8 @@ from swelld_grafana.dashboards.panels import (
 )
 from swelld_grafana.dashboards.promql import increase, quantile, rate, series, total
 from swelld_grafana.dashboards.style import BAD, GOOD, limit, rising
+from swelld_grafana.dashboards.traffic import CLOSED_LOOP
+from swelld_grafana.dashboards.trust import trust
 
 NOT_CALIBRATED: Final = "without a calibration"
 NO_OTLP: Final = "without the OTLP exporter"

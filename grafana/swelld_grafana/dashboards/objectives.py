@@ -1,10 +1,13 @@
 """Service level objectives in PromQL: shares, budgets and burn rates of any window."""
 
-from typing import Final
+from typing import Any, Final
 
 from swelld_exporters.names import SLO_BAD_EVENTS, SLO_EVENTS, SLO_OBJECTIVE
+from swelld_grafana.dashboards.model import Panel
+from swelld_grafana.dashboards.panels import share
 from swelld_grafana.dashboards.promql import RANGE, series, total
 
+NO_OBJECTIVE: Final = "for scenarios without objectives"
 OBJECTIVE: Final = ("scenario", "target", "model", "slo")
 """The labels that make one objective."""
 
@@ -29,3 +32,9 @@ def burn(over: str) -> str:
 def budget_left(over: str = RANGE) -> str:
     """What is left of the bad requests that a window allows; below 0 when more were bad."""
     return f"1 - ({burn(over)})"
+
+
+def worst_budget(title: str, **more: Any) -> Panel:
+    """What is left of the objective that is worst off."""
+    about = "Of the objective that is worst off, for the time shown. Below 0 the objective is missed."
+    return share(title, about, f"min ({budget_left()})", 0, 0.25, empty=NO_OBJECTIVE, **more)

@@ -1,27 +1,20 @@
 """Overview: can the figures be trusted, are the objectives met, and what is running."""
 
-from typing import Any, Final
-
 from swelld_exporters.names import (
-    ARRIVALS_DROPPED,
     BUDGET_USED,
-    CLIENT_SATURATED,
     E2E,
     GOODPUT,
     ITL,
-    OFFERED_RATE,
     OUTPUT_TOKENS,
     REQUESTS,
     REQUESTS_IN_FLIGHT,
-    REQUESTS_STARTED,
-    RUN_STATE,
     SCENARIO_NEXT_FIRE,
     SCENARIO_PAUSED,
     TARGET_UP,
     TTFT,
 )
 from swelld_grafana.dashboards.model import Dashboard, Override, Panel, Query
-from swelld_grafana.dashboards.objectives import budget_left, burn
+from swelld_grafana.dashboards.objectives import NO_OBJECTIVE, burn, worst_budget
 from swelld_grafana.dashboards.page import page, row, to_page
 from swelld_grafana.dashboards.panels import (
     RATIO,
@@ -35,102 +28,15 @@ from swelld_grafana.dashboards.panels import (
     latency,
     lines,
     over_range,
-    states,
+    share,
     table,
     words,
 )
-from swelld_grafana.dashboards.promql import increase, quantile, rate, ratio, series, total
+from swelld_grafana.dashboards.promql import quantile, rate, series, total
 from swelld_grafana.dashboards.runs import last_runs, moment
-from swelld_grafana.dashboards.style import (
-    BAD,
-    GOOD,
-    GREY,
-    OUTCOME_COLORS,
-    STATE_COLORS,
-    WARNING,
-    Step,
-    falling,
-    limit,
-    rising,
-)
-
-NO_OBJECTIVE: Final = "for scenarios without objectives"
-CLOSED_LOOP: Final = "in a closed loop, where users set the pace"
-STATE_VALUES: Final = {state: index for index, state in enumerate(STATE_COLORS, 1)}
-"""States of a run as numbers: a state timeline colours values."""
-
-
-def trust() -> tuple[Panel, ...]:
-    """Shown first on every dashboard that shows latencies."""
-    valid = {0: ("valid", GOOD), 1: ("client too slow", BAD)}
-    return (
-        over_range(
-            "Instrument",
-            "Whether swelld itself keeps up (swelld_client_saturated). If not, the latencies below are partly its own.",
-            total(series(CLIENT_SATURATED), how="max"),
-            thresholds=limit(1),
-            mappings=words(valid),
-            links=(to_page("swelld-instrument", "Instrument", "${datasource:queryparam}&${__url_time_range}"),),
-        ),
-        over_range(
-            "Client bottleneck",
-            "Share of the time shown in which swelld itself was the bottleneck of a scenario.",
-            f"max (avg_over_time({series(CLIENT_SATURATED)}[$__range]))",
-            unit=RATIO,
-            thresholds=rising(0.01, 0.05),
-        ),
-    )
-
-
-def _in_state(how: str, state: str) -> str:
-    return series(RUN_STATE, f'state{how}"{state}"')
-
-
-def run_states(width: int = 24, height: int = 6) -> Panel:
-    """What each scenario's latest run was doing when."""
-    parts = [f"{value} * (max by (scenario) ({_in_state('=', state)}) == 1)" for state, value in STATE_VALUES.items()]
-    return states(
-        "Runs",
-        "The state of each scenario's latest run over time (swelld_run_state).",
-        Query(expr=" or ".join(parts), legend="{{scenario}}"),
-        mappings=words({value: (state, STATE_COLORS[state]) for state, value in STATE_VALUES.items()}),
-        thresholds=(Step(GREY),),
-        empty="until a scenario is run",
-        width=width,
-        height=height,
-    )
-
-
-def offered_and_achieved(**more: Any) -> Panel:
-    """The one picture of an open loop."""
-    return lines(
-        "Offered and achieved rate",
-        "What the schedule asked for, what was sent and what was answered well. Where the lines part, the server or "
-        "the client does not keep up.",
-        Query(expr=f"{total(series(OFFERED_RATE))} > 0", legend="offered"),
-        Query(expr=rate(REQUESTS_STARTED), legend="started"),
-        Query(expr=rate(REQUESTS, 'outcome="ok"'), legend="answered well"),
-        Query(expr=rate(ARRIVALS_DROPPED), legend="dropped"),
-        unit=REQUESTS_PER_SECOND,
-        overrides=(
-            dashed("offered", GREY),
-            *colored({"started": STATE_COLORS["running"], "answered well": GOOD, "dropped": BAD}),
-        ),
-        **more,
-    )
-
-
-def outcomes(**more: Any) -> Panel:
-    """How requests ended."""
-    return lines(
-        "Outcomes",
-        "Requests that ended, by outcome (swelld_requests_total).",
-        Query(expr=f"{rate(REQUESTS, by=('outcome',))} > 0", legend="{{outcome}}"),
-        stacked=True,
-        unit=REQUESTS_PER_SECOND,
-        overrides=colored(OUTCOME_COLORS),
-        **more,
-    )
+from swelld_grafana.dashboards.style import GOOD, GREY, WARNING, rising
+from swelld_grafana.dashboards.traffic import answered_well, in_state, offered_and_achieved, outcomes, run_states
+from swelld_grafana.dashboards.trust import trust
 
 
 def overview() -> Dashboard:
@@ -138,7 +44,7 @@ def overview() -> Dashboard:
     return page(
         "swelld-overview",
         "Is the instrument valid, are the objectives met, what do users feel, and what is running.",
-        row("Can the figures be trusted, and are the objectives met?", *trust(), *_objectives()),
+        row("Can the figures be trusted, and are the objectives met?", *trust(), *_objectives(), *_figures()),
         row("Load", offered_and_achieved(), outcomes(width=6), _in_flight()),
         row(
             "What users feel",
@@ -152,30 +58,17 @@ def overview() -> Dashboard:
 
 
 def _objectives() -> tuple[Panel, ...]:
-    ok = increase(REQUESTS, 'outcome="ok"')
-    budget = f"min ({budget_left()})"
     return (
-        over_range(
+        share(
             "Targets that answer",
             "Share of the targets that answered any of their latest requests (swelld_target_up).",
             f"avg ({series(TARGET_UP)})",
-            unit=RATIO,
-            thresholds=falling(0.5, 1),
+            0.5,
+            1,
         ),
-        over_range(
-            "Answered well",
-            "Good answers as a share of all requests that ended in the time shown, dropped ones among them.",
-            ratio(ok, increase(REQUESTS)),
-            unit=RATIO,
-            thresholds=falling(0.95, 0.99),
-        ),
-        over_range(
+        answered_well(),
+        worst_budget(
             "Error budget left",
-            "Of the objective that is worst off, for the time shown. Below 0 the objective is missed.",
-            budget,
-            unit=RATIO,
-            thresholds=falling(0, 0.25),
-            empty=NO_OBJECTIVE,
             links=(to_page("swelld-slo", "Objectives", "${datasource:queryparam}&${__url_time_range}"),),
         ),
         over_range(
@@ -187,26 +80,22 @@ def _objectives() -> tuple[Panel, ...]:
             decimals=1,
             empty=NO_OBJECTIVE,
         ),
+    )
+
+
+def _figures() -> tuple[Panel, ...]:
+    of_all = "Of all good answers in the time shown."
+    return (
         over_range(
             "Runs under way",
             "Scenarios with a run that is sending or waiting for the last answers.",
-            f"sum ({_in_state('=~', 'pending|warmup|running|draining')})",
+            f"sum ({in_state('=~', 'pending|warmup|running|draining')})",
             decimals=0,
             width=6,
         ),
-        over_range(
-            "Time to first token, p95",
-            "Of all good answers in the time shown.",
-            quantile(0.95, TTFT, over="$__range"),
-            unit=SECONDS,
-            width=6,
-        ),
-        over_range(
-            "Whole answer, p95",
-            "Of all good answers in the time shown.",
-            quantile(0.95, E2E, over="$__range"),
-            unit=SECONDS,
-            width=6,
+        *(
+            over_range(title, of_all, quantile(0.95, metric, over="$__range"), unit=SECONDS, width=6)
+            for title, metric in (("Time to first token, p95", TTFT), ("Whole answer, p95", E2E))
         ),
         over_range(
             "Goodput",

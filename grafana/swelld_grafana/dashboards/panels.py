@@ -6,7 +6,7 @@ from typing import Any, Final
 from swelld_exporters.names import SLO_THRESHOLD, Metric
 from swelld_grafana.dashboards.model import Json, Override, Panel, Query, Sql
 from swelld_grafana.dashboards.promql import QUANTILES, heat, mean, quantile, series
-from swelld_grafana.dashboards.style import NEUTRAL, QUANTILE_COLORS
+from swelld_grafana.dashboards.style import NEUTRAL, QUANTILE_COLORS, falling
 
 SECONDS: Final = "s"
 RATIO: Final = "percentunit"
@@ -14,6 +14,8 @@ REQUESTS_PER_SECOND: Final = "reqps"
 TOKENS_PER_SECOND: Final = "suffix: tok/s"
 TOKENS: Final = "suffix: tok"
 TIMESTAMP: Final = "dateTimeAsIso"
+LEAST: Final = {REQUESTS_PER_SECOND: 0.1, "cps": 0.1, RATIO: 0.01}
+"""How far the axis of a unit goes at least: one for zeros alone would go to 100, or to 10,000 %."""
 
 
 def colored(colors: Mapping[str, str]) -> tuple[Override, ...]:
@@ -42,6 +44,7 @@ def lines(
 ) -> Panel:
     """Lines over time, in wide panels with figures below. Thresholds beyond the first are drawn as dashed lines."""
     wide = more.get("width", 12) >= 12
+    least = LEAST.get(more.get("unit", "")) if more.get("maximum") is None else None
     custom = {
         "drawStyle": "line",
         "lineInterpolation": "linear",
@@ -55,6 +58,7 @@ def lines(
         "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
         "scaleDistribution": {"type": "log", "log": 10} if log else {"type": "linear"},
         "thresholdsStyle": {"mode": "dashed" if len(more.get("thresholds", ())) > 1 else "off"},
+        **({"axisSoftMax": least} if least and not log else {}),
     }
     options = {
         "legend": {
@@ -100,6 +104,11 @@ def number(title: str, about: str, query: Query | Sql | str, **more: Any) -> Pan
 def over_range(title: str, about: str, expr: str, **more: Any) -> Panel:
     """One figure of the whole time that is shown."""
     return number(title, about, Query(expr=expr, legend=title, instant=True), **more)
+
+
+def share(title: str, about: str, expr: str, bad: float, doubt: float, **more: Any) -> Panel:
+    """One share of the whole time that is shown, which should be large: bad below the first limit."""
+    return over_range(title, about, expr, unit=RATIO, thresholds=falling(bad, doubt), **more)
 
 
 def bars(title: str, about: str, *queries: Query, **more: Any) -> Panel:
@@ -161,9 +170,14 @@ def table(title: str, about: str, *queries: Query | Sql, sort: str = "", **more:
     }
     if sort:
         options["sortBy"] = [{"displayName": sort, "desc": True}]
-    custom = {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False, "filterable": True}
+    custom = {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False, "filterable": True, "minWidth": 70}
     more = {"width": 24, "color": "thresholds", **more}
     return Panel(kind="table", title=title, about=about, queries=queries, options=options, custom=custom, **more)
+
+
+def values(*titles: str) -> dict[str, str]:
+    """What a table calls the values of its queries -> their titles."""
+    return {f"Value #{chr(ord('A') + index)}": title for index, title in enumerate(titles)}
 
 
 def columns(names: Mapping[str, str], hidden: Sequence[str] = ("Time",), order: Sequence[str] = ()) -> tuple[Json, ...]:

@@ -34,14 +34,7 @@ from swelld_exporters.names import (
 )
 from swelld_grafana.dashboards.control import API, NEW_RATE, buttons
 from swelld_grafana.dashboards.model import Dashboard, Panel, Query
-from swelld_grafana.dashboards.overview import (
-    CLOSED_LOOP,
-    NO_OBJECTIVE,
-    offered_and_achieved,
-    outcomes,
-    run_states,
-    trust,
-)
+from swelld_grafana.dashboards.objectives import NO_OBJECTIVE
 from swelld_grafana.dashboards.page import DATASOURCE, MODEL, ONE_RUN, ONE_SCENARIO, STAGE, TARGET, page, row
 from swelld_grafana.dashboards.panels import (
     RATIO,
@@ -54,12 +47,15 @@ from swelld_grafana.dashboards.panels import (
     latency,
     lines,
     over_range,
+    share,
     states,
     words,
 )
 from swelld_grafana.dashboards.promql import RANGE, increase, quantile, rate, ratio, series, total
 from swelld_grafana.dashboards.runs import NOT_YET, stages_of_runs
-from swelld_grafana.dashboards.style import BAD, BLUE, GREY, PINK, PURPLE, STATE_COLORS, WARNING, falling, limit, rising
+from swelld_grafana.dashboards.style import BAD, BLUE, GREY, PINK, PURPLE, STATE_COLORS, WARNING, limit, rising
+from swelld_grafana.dashboards.traffic import CLOSED_LOOP, answered_well, offered_and_achieved, outcomes, run_states
+from swelld_grafana.dashboards.trust import trust
 
 UNTROUBLED: Final = "while nothing goes wrong"
 
@@ -70,7 +66,7 @@ def run() -> Dashboard:
         "swelld-run",
         "One scenario while it runs, and one of its runs after it: choose the run, or follow its link, which also sets "
         "the time.",
-        row("Now", *trust(), *_figures(), run_states(width=12), _stages(), buttons(height=6)),
+        row("Now", *trust(), *_figures(), run_states(width=12), _stages(), buttons(height=8)),
         row("Throughput", offered_and_achieved(width=8), _tokens(), _in_flight()),
         row("Latency", *_latencies()),
         row("Latency, spread", *_heatmaps()),
@@ -96,13 +92,7 @@ def _figures() -> tuple[Panel, ...]:
             unit="locale",
             decimals=0,
         ),
-        over_range(
-            "Answered well",
-            "Good answers as a share of the requests that ended in the time shown.",
-            ratio(increase(REQUESTS, 'outcome="ok"'), increase(REQUESTS)),
-            unit=RATIO,
-            thresholds=falling(0.95, 0.99),
-        ),
+        answered_well(),
         over_range(
             "TTFT p95",
             "Of the time shown.",
@@ -242,22 +232,22 @@ def _lengths() -> tuple[Panel, ...]:
 
 def _verdict() -> tuple[Panel, ...]:
     return (
-        over_range(
+        share(
             "Instrument kept up",
             "Share of the run's stages in which swelld itself kept up.",
             f"avg ({series(LAST_RUN_VALID)})",
-            unit=RATIO,
-            thresholds=falling(0.5, 1),
+            0.5,
+            1,
             empty=NOT_YET,
             width=6,
         ),
-        over_range(
+        share(
             "Goodput of the worst stage",
             "Requests that met every threshold as a share of all that were scheduled.",
             f"min ({series(LAST_RUN_GOODPUT_RATIO)})",
-            unit=RATIO,
-            thresholds=falling(0.9, 0.99),
-            empty=NOT_YET,
+            0.9,
+            0.99,
+            empty=f"{NOT_YET}, and {NO_OBJECTIVE}",
             width=6,
         ),
         over_range(
@@ -268,12 +258,12 @@ def _verdict() -> tuple[Panel, ...]:
             decimals=0,
             width=6,
         ),
-        over_range(
+        share(
             "Met the objective",
             "Requests of the time shown that met every threshold, as a share of all that ended.",
             ratio(increase(GOODPUT), increase(REQUESTS)),
-            unit=RATIO,
-            thresholds=falling(0.9, 0.99),
+            0.9,
+            0.99,
             empty=NO_OBJECTIVE,
             width=6,
         ),

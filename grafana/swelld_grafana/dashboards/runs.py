@@ -27,6 +27,7 @@ from swelld_grafana.dashboards.panels import (
     TOKENS_PER_SECOND,
     columns,
     table,
+    values,
     words,
 )
 from swelld_grafana.dashboards.promql import series, total
@@ -58,7 +59,7 @@ def run_link() -> Override:
 
 def moment(*names: str) -> tuple[Override, ...]:
     """Columns that are times."""
-    return tuple(Override(name=name, properties={"unit": TIMESTAMP, "custom.width": 165}) for name in names)
+    return tuple(Override(name=name, properties={"unit": TIMESTAMP, "custom.width": 150}) for name in names)
 
 
 def cell(name: str, unit: str, thresholds: tuple[Step, ...] = ()) -> Override:
@@ -76,6 +77,7 @@ def cell(name: str, unit: str, thresholds: tuple[Step, ...] = ()) -> Override:
 VALID: Final = Override(
     name="Valid",
     properties={
+        "custom.width": 60,
         "mappings": list(words({1: ("yes", GOOD), 0: ("no", BAD)})),
         "custom.cellOptions": {"type": "color-text"},
     },
@@ -103,40 +105,31 @@ def last_runs(**more: Any) -> Panel:
         "scenario": "Scenario",
         "run_id": "Run",
         "state": "State",
-        "Value #A": "Began",
-        "Value #B": "Ended",
-        "Value #C": "Duration",
-        "Value #D": "Requests",
-        "Value #E": "Errors",
-        "Value #F": "Goodput",
-        "Value #G": "TTFT p95",
-        "Value #H": "Answer p95",
-        "Value #I": "Valid",
     }
     began, ended = _moments()
-    queries = (
-        began,
-        ended,
-        last(LAST_RUN_DURATION, by=RUN),
-        last(LAST_RUN_REQUESTS, by=RUN, how="sum"),
-        last(LAST_RUN_ERROR_RATIO, by=RUN),
-        last(LAST_RUN_GOODPUT_RATIO, by=RUN, how="min"),
-        last(LAST_RUN_TTFT, P95, by=RUN),
-        last(LAST_RUN_E2E, P95, by=RUN),
-        last(LAST_RUN_VALID, by=RUN, how="min"),
-    )
+    figures = {
+        "Began": began,
+        "Ended": ended,
+        "Duration": last(LAST_RUN_DURATION, by=RUN),
+        "Requests": last(LAST_RUN_REQUESTS, by=RUN, how="sum"),
+        "Errors": last(LAST_RUN_ERROR_RATIO, by=RUN),
+        "Goodput": last(LAST_RUN_GOODPUT_RATIO, by=RUN, how="min"),
+        "TTFT p95": last(LAST_RUN_TTFT, P95, by=RUN),
+        "E2E p95": last(LAST_RUN_E2E, P95, by=RUN),
+        "Valid": last(LAST_RUN_VALID, by=RUN, how="min"),
+    }
     return table(
         "Last runs",
         "The latest runs, 50 at most, each with the figures of its worst stage. The name of a run leads to it.",
-        *queries,
+        *figures.values(),
         sort="Began",
-        transformations=columns(names),
+        transformations=columns(names | values(*figures)),
         overrides=(
             run_link(),
             STATE,
             VALID,
             *moment("Began", "Ended"),
-            *(cell(name, SECONDS) for name in ("Duration", "TTFT p95", "Answer p95")),
+            *(cell(name, SECONDS) for name in ("Duration", "TTFT p95", "E2E p95")),
             cell("Requests", "short"),
             cell("Errors", RATIO, rising(0.01, 0.05)),
             cell("Goodput", RATIO, falling(0.9, 0.99)),
@@ -154,41 +147,32 @@ def stages_of_runs(title: str, about: str, **more: Any) -> Panel:
         "stage": "Stage",
         "target": "Target",
         "model": "Model",
-        "Value #A": "Requests",
-        "Value #B": "Rate",
-        "Value #C": "Output",
-        "Value #D": "TTFT p50",
-        "Value #E": "TTFT p95",
-        "Value #F": "Gap p95",
-        "Value #G": "Answer p95",
-        "Value #H": "Errors",
-        "Value #I": "Goodput",
-        "Value #J": "Valid",
     }
-    queries = (
-        last(LAST_RUN_REQUESTS),
-        last(LAST_RUN_REQUEST_RATE),
-        last(LAST_RUN_TOKEN_RATE),
-        last(LAST_RUN_TTFT, 'stat="p50"'),
-        last(LAST_RUN_TTFT, P95),
-        last(LAST_RUN_ITL, P95),
-        last(LAST_RUN_E2E, P95),
-        last(LAST_RUN_ERROR_RATIO),
-        last(LAST_RUN_GOODPUT_RATIO),
-        last(LAST_RUN_VALID),
-    )
+    figures = {
+        "Requests": last(LAST_RUN_REQUESTS),
+        "Rate": last(LAST_RUN_REQUEST_RATE),
+        "Output": last(LAST_RUN_TOKEN_RATE),
+        "TTFT p50": last(LAST_RUN_TTFT, 'stat="p50"'),
+        "TTFT p95": last(LAST_RUN_TTFT, P95),
+        "Gap p95": last(LAST_RUN_ITL, P95),
+        "E2E p95": last(LAST_RUN_E2E, P95),
+        "Errors": last(LAST_RUN_ERROR_RATIO),
+        "Goodput": last(LAST_RUN_GOODPUT_RATIO),
+        "Valid": last(LAST_RUN_VALID),
+    }
     return table(
         title,
         about,
-        *queries,
-        transformations=columns(names),
+        *figures.values(),
+        transformations=columns(names | values(*figures)),
         overrides=(
             Override(name="Run", properties={"custom.width": 190}),
+            Override(name="Stage", properties={"custom.width": 185}),
             VALID,
             cell("Requests", "short"),
             cell("Rate", REQUESTS_PER_SECOND),
             cell("Output", TOKENS_PER_SECOND),
-            *(cell(name, SECONDS) for name in ("TTFT p50", "TTFT p95", "Gap p95", "Answer p95")),
+            *(cell(name, SECONDS) for name in ("TTFT p50", "TTFT p95", "Gap p95", "E2E p95")),
             cell("Errors", RATIO, rising(0.01, 0.05)),
             cell("Goodput", RATIO, falling(0.9, 0.99)),
         ),

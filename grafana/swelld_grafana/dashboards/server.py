@@ -17,11 +17,12 @@ from swelld_exporters.names import (
     TTFT,
 )
 from swelld_grafana.dashboards.model import Dashboard, Panel, Query
-from swelld_grafana.dashboards.overview import offered_and_achieved, trust
 from swelld_grafana.dashboards.page import page, row
-from swelld_grafana.dashboards.panels import RATIO, SECONDS, bars, colored, lines, over_range
+from swelld_grafana.dashboards.panels import RATIO, SECONDS, bars, colored, lines, over_range, share
 from swelld_grafana.dashboards.promql import RATE, mean, quantile, rate, ratio, series, total
-from swelld_grafana.dashboards.style import BLUE, RED, SKY, WARNING, falling, limit, rising
+from swelld_grafana.dashboards.style import BLUE, RED, SKY, WARNING, limit, rising
+from swelld_grafana.dashboards.traffic import offered_and_achieved
+from swelld_grafana.dashboards.trust import trust
 
 NO_SERVER_METRICS: Final = "while no run goes on, and for servers without metrics of their own"
 _SERVERS_TTFT: Final = ("vllm:time_to_first_token_seconds", "sglang:time_to_first_token_seconds")
@@ -42,12 +43,12 @@ def server() -> Dashboard:
 
 def _reading() -> tuple[Panel, ...]:
     return (
-        over_range(
+        share(
             "Server metrics",
             "Share of the targets whose own metrics could be read the last time (swelld_server_scrape_up).",
             f"avg (last_over_time({series(SERVER_SCRAPE_UP)}[$__range]))",
-            unit=RATIO,
-            thresholds=falling(0.5, 1),
+            0.5,
+            1,
             empty=NO_SERVER_METRICS,
         ),
         over_range(

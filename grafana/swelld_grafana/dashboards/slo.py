@@ -4,8 +4,7 @@ from typing import Final
 
 from swelld_exporters.names import SLO_BAD_EVENTS, SLO_EVENTS, SLO_OBJECTIVE, SLO_THRESHOLD
 from swelld_grafana.dashboards.model import Dashboard, Panel, Query
-from swelld_grafana.dashboards.objectives import OBJECTIVE, bad_share, budget_left, burn
-from swelld_grafana.dashboards.overview import NO_OBJECTIVE, trust
+from swelld_grafana.dashboards.objectives import NO_OBJECTIVE, OBJECTIVE, bad_share, budget_left, burn, worst_budget
 from swelld_grafana.dashboards.page import page, row
 from swelld_grafana.dashboards.panels import (
     RATIO,
@@ -16,10 +15,12 @@ from swelld_grafana.dashboards.panels import (
     lines,
     over_range,
     table,
+    values,
 )
 from swelld_grafana.dashboards.promql import increase, rate, series, total
 from swelld_grafana.dashboards.runs import cell
 from swelld_grafana.dashboards.style import falling, rising
+from swelld_grafana.dashboards.trust import trust
 
 WINDOWS: Final = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
 """Those of multi-window burn-rate alerts, short and long."""
@@ -43,15 +44,7 @@ def slo() -> Dashboard:
 
 def _figures() -> tuple[Panel, ...]:
     return (
-        over_range(
-            "Budget left, worst",
-            "Of the objective that is worst off, in the time shown.",
-            f"min ({budget_left()})",
-            unit=RATIO,
-            thresholds=falling(0, 0.25),
-            empty=NO_OBJECTIVE,
-            width=8,
-        ),
+        worst_budget("Budget left, worst", width=8),
         over_range(
             "Judged requests",
             "Requests that count for the objectives, in the time shown.",
@@ -75,7 +68,7 @@ def _objectives() -> Panel:
         "Burn 6h": burn("6h"),
         "Burn 3d": burn("3d"),
     }
-    names |= {f"Value #{chr(ord('A') + index)}": name for index, name in enumerate(figures)}
+    names |= values(*figures)
     burns = tuple(cell(name, "short", BURN) for name in figures if name.startswith("Burn"))
     return table(
         "Objectives",

@@ -4,21 +4,21 @@ from typing import Final
 
 from swelld_grafana.rules.model import Alert, Group
 from swelld_grafana.rules.options import MINUTE, Options
-from swelld_grafana.rules.promql import by, risen
+from swelld_grafana.rules.promql import by, failed_share, risen
 
-_HERE: Final = ("job", "instance")
+_RENDERING: Final = "rate(swelld_exposition_duration_seconds_bucket[10m])"
 
 
 def daemon_groups(options: Options) -> tuple[Group, ...]:
     """The daemon itself, and everything that carries figures away."""
-    out = (*_outlets(), _push(), _exposition(), _overflow(), *_store())
     return (
-        Group("swelld-daemon", options.interval, (*_presence(options.job), _configuration())),
-        Group("swelld-exporters", options.interval, out),
+        Group("swelld-daemon", options.interval, (*_presence(options.job), *_STATE)),
+        Group("swelld-exporters", options.interval, (*_EXPORTERS, *_STORE)),
     )
 
 
 def _presence(job: str) -> tuple[Alert, ...]:
+    """What only Prometheus can tell, of the daemons' scrape job."""
     return (
         Alert(
             name="SwelldDown",
@@ -47,31 +47,30 @@ def _presence(job: str) -> tuple[Alert, ...]:
             description="{{ $labels.instance }} has started {{ $value }} times in the last hour.",
             dashboard="instrument",
         ),
-        Alert(
-            name="SwelldNotReady",
-            severity="ticket",
-            expr="swelld_ready == 0",
-            summary="swelld is being stopped and does not come to an end.",
-            description="{{ $labels.instance }} has begun nothing for 5 minutes: it waits for the runs that are under "
-            "way.",
-            dashboard="overview",
-            pending=5 * MINUTE,
-        ),
-        Alert(
-            name="SwelldUnhealthy",
-            severity="page",
-            expr="swelld_complaints > 0",
-            summary="swelld finds something wrong with itself.",
-            description="{{ $labels.instance }} has had {{ $value }} complaints for 2 minutes: a load process hangs, "
-            "or a schedule has stalled.",
-            dashboard="instrument",
-            pending=2 * MINUTE,
-        ),
     )
 
 
-def _configuration() -> Alert:
-    return Alert(
+_STATE: Final = (
+    Alert(
+        name="SwelldNotReady",
+        severity="ticket",
+        expr="swelld_ready == 0",
+        summary="swelld is being stopped and does not come to an end.",
+        description="{{ $labels.instance }} has begun nothing for 5 minutes: it waits for the runs that are under way.",
+        dashboard="overview",
+        pending=5 * MINUTE,
+    ),
+    Alert(
+        name="SwelldUnhealthy",
+        severity="page",
+        expr="swelld_complaints > 0",
+        summary="swelld finds something wrong with itself.",
+        description="{{ $labels.instance }} has had {{ $value }} complaints for 2 minutes: a load process hangs, "
+        "or a schedule has stalled.",
+        dashboard="instrument",
+        pending=2 * MINUTE,
+    ),
+    Alert(
         name="SwelldConfigReloadFailed",
         severity="ticket",
         expr="swelld_config_last_reload_successful == 0",
@@ -80,72 +79,59 @@ def _configuration() -> Alert:
         "before it.",
         dashboard="instrument",
         pending=5 * MINUTE,
-    )
+    ),
+)
 
-
-def _outlets() -> tuple[Alert, ...]:
-    failing, trying = "swelld_otlp_metrics_export_failures_total", "swelld_otlp_metrics_exports_total"
-    return (
-        Alert(
-            name="SwelldOutletDropping",
-            severity="ticket",
-            expr=risen("swelld_outlet_dropped_total", "15m"),
-            summary="An exporter loses exchanges.",
-            description="{{ $labels.instance }} lost about {{ $value | humanize }} exchanges on the way to exporter "
-            "{{ $labels.exporter }} in 15 minutes.",
-            dashboard="instrument",
-        ),
-        Alert(
-            name="SwelldOutletFailing",
-            severity="ticket",
-            expr="increase(swelld_outlet_failures_total[15m]) > 0\n"
-            "unless increase(swelld_outlet_exported_total[15m]) > 0",
-            summary="Nothing gets through to an exporter's receiver.",
-            description="Exporter {{ $labels.exporter }} on {{ $labels.instance }} has failed about "
-            "{{ $value | humanize }} times in 15 minutes and delivered nothing.",
-            dashboard="instrument",
-            pending=10 * MINUTE,
-        ),
-        Alert(
-            name="SwelldOtlpMetricsFailing",
-            severity="ticket",
-            expr=f"increase({failing}[15m])\n/ (increase({trying}[15m]) > 0) > 0.5",
-            summary="Metrics do not get through to the OTLP receiver.",
-            description="{{ $value | humanizePercentage }} of the OTLP metrics exports of {{ $labels.instance }} "
-            "failed in 15 minutes.",
-            dashboard="instrument",
-            pending=10 * MINUTE,
-        ),
-    )
-
-
-def _push() -> Alert:
-    return Alert(
+_EXPORTERS: Final = (
+    Alert(
+        name="SwelldOutletDropping",
+        severity="ticket",
+        expr=risen("swelld_outlet_dropped_total", "15m"),
+        summary="An exporter loses exchanges.",
+        description="{{ $labels.instance }} lost about {{ $value | humanize }} exchanges on the way to exporter "
+        "{{ $labels.exporter }} in 15 minutes.",
+        dashboard="instrument",
+    ),
+    Alert(
+        name="SwelldOutletFailing",
+        severity="ticket",
+        expr="increase(swelld_outlet_failures_total[15m]) > 0\nunless increase(swelld_outlet_exported_total[15m]) > 0",
+        summary="Nothing gets through to an exporter's receiver.",
+        description="Exporter {{ $labels.exporter }} on {{ $labels.instance }} has failed about "
+        "{{ $value | humanize }} times in 15 minutes and delivered nothing.",
+        dashboard="instrument",
+        pending=10 * MINUTE,
+    ),
+    Alert(
+        name="SwelldOtlpMetricsFailing",
+        severity="ticket",
+        expr=failed_share("swelld_otlp_metrics_export_failures_total", "swelld_otlp_metrics_exports_total", "15m")
+        + " > 0.5",
+        summary="Metrics do not get through to the OTLP receiver.",
+        description="{{ $value | humanizePercentage }} of the OTLP metrics exports of {{ $labels.instance }} "
+        "failed in 15 minutes.",
+        dashboard="instrument",
+        pending=10 * MINUTE,
+    ),
+    Alert(
         name="SwelldPushFailing",
         severity="ticket",
-        expr="increase(swelld_push_failures_total[30m])\n/ (increase(swelld_pushes_total[30m]) > 0) > 0.5",
+        expr=failed_share("swelld_push_failures_total", "swelld_pushes_total", "30m") + " > 0.5",
         summary="Pushes do not get through to the Pushgateway.",
         description="{{ $value | humanizePercentage }} of the pushes of {{ $labels.instance }} failed in 30 minutes.",
         dashboard="instrument",
-    )
-
-
-def _exposition() -> Alert:
-    rate = "rate(swelld_exposition_duration_seconds_bucket[10m])"
-    return Alert(
+    ),
+    Alert(
         name="SwelldExpositionSlow",
         severity="ticket",
-        expr=f"histogram_quantile(0.99, sum {by((*_HERE, 'le'))} ({rate})) > 0.25",
+        expr=f"histogram_quantile(0.99, sum {by(('job', 'instance', 'le'))} ({_RENDERING})) > 0.25",
         summary="Rendering the metrics page takes long.",
         description="The 99th percentile of the time that {{ $labels.instance }} took to render /metrics was "
         "{{ $value | humanizeDuration }} in the last 10 minutes: a scrape may time out.",
         dashboard="instrument",
         pending=10 * MINUTE,
-    )
-
-
-def _overflow() -> Alert:
-    return Alert(
+    ),
+    Alert(
         name="SwelldLabelOverflow",
         severity="ticket",
         expr=risen("swelld_label_overflow_total", "1h"),
@@ -153,28 +139,27 @@ def _overflow() -> Alert:
         description="{{ $labels.instance }} refused about {{ $value | humanize }} values of {{ $labels.metric }} in "
         "the last hour.",
         dashboard="instrument",
-    )
+    ),
+)
 
-
-def _store() -> tuple[Alert, ...]:
-    return (
-        Alert(
-            name="SwelldRunStoreDown",
-            severity="ticket",
-            expr="swelld_store_up == 0",
-            summary="The store of runs does not work.",
-            description="{{ $labels.instance }} has not been able to use its store of runs for 5 minutes. Runs go on "
-            "and are kept in memory and in files meanwhile.",
-            dashboard="instrument",
-            pending=5 * MINUTE,
-        ),
-        Alert(
-            name="SwelldRunsLost",
-            severity="ticket",
-            expr="increase(swelld_store_lost_total[1h]) > 0",
-            summary="Results of runs could not be kept.",
-            description="{{ $labels.instance }} gave up the newest state of about {{ $value | humanize }} runs in the "
-            "last hour.",
-            dashboard="instrument",
-        ),
-    )
+_STORE: Final = (
+    Alert(
+        name="SwelldRunStoreDown",
+        severity="ticket",
+        expr="swelld_store_up == 0",
+        summary="The store of runs does not work.",
+        description="{{ $labels.instance }} has not been able to use its store of runs for 5 minutes. Runs go on "
+        "and are kept in memory and in files meanwhile.",
+        dashboard="instrument",
+        pending=5 * MINUTE,
+    ),
+    Alert(
+        name="SwelldRunsLost",
+        severity="ticket",
+        expr="increase(swelld_store_lost_total[1h]) > 0",
+        summary="Results of runs could not be kept.",
+        description="{{ $labels.instance }} gave up the newest state of about {{ $value | humanize }} runs in the "
+        "last hour.",
+        dashboard="instrument",
+    ),
+)

@@ -15,9 +15,24 @@ def on(*labels: str) -> str:
     return f"on ({', '.join(labels)})"
 
 
+def rate(counter: str, labels: tuple[str, ...], window: str, matching: str = "") -> str:
+    """How fast a counter rises, summed by labels."""
+    return f"sum {by(labels)} (rate({counter}{_braces(matching)}[{window}]))"
+
+
+def increased(counter: str, labels: tuple[str, ...], window: str, matching: str = "") -> str:
+    """How much a counter rises within the window, summed by labels."""
+    return f"sum {by(labels)} (increase({counter}{_braces(matching)}[{window}]))"
+
+
+def failed_share(failures: str, attempts: str, window: str) -> str:
+    """Which share of the attempts failed; nothing where there were none."""
+    return f"increase({failures}[{window}])\n/ (increase({attempts}[{window}]) > 0)"
+
+
 def quantile(q: float, metric: str, labels: tuple[str, ...], window: str, matching: str = "") -> str:
     """Of a histogram that was scraped with classic buckets or, where there are none, with native ones."""
-    braces = f"{{{matching}}}" if matching else ""
+    braces = _braces(matching)
     classic = f"histogram_quantile({q:g}, sum {by((*labels, 'le'))} (rate({metric}_bucket{braces}[{window}])))"
     native = f"histogram_quantile({q:g}, sum {by(labels)} (rate({metric}{braces}[{window}])))"
     return f"{classic}\nor\n{native}"
@@ -40,3 +55,7 @@ def smaller(left: str, right: str) -> str:
 def larger(left: str, right: str) -> str:
     """The larger one of two vectors with the same labels, or the only one."""
     return f"({left} >= {right})\nor\n{right}\nor\n{left}"
+
+
+def _braces(matching: str) -> str:
+    return f"{{{matching}}}" if matching else ""

@@ -9,16 +9,24 @@ from typing import Final
 
 from swelld_grafana.rules.model import LEVELS, Alert, Group, Record
 from swelld_grafana.rules.options import MINUTE, Options
-from swelld_grafana.rules.promql import WITHOUT_WARMUP, by, larger, on, quantile, smaller
+from swelld_grafana.rules.promql import WITHOUT_WARMUP, increased, larger, on, quantile, smaller
 from swelld_grafana.rules.slo import WHO
 from swelld_grafana.rules.traffic import TIMES
 
 _STAGE: Final = LEVELS["stage"]
 _LEAST_ANSWERS: Final = 100  # a p95 of fewer is decided by five of them
-_SLOWER: Final = 1.25
+SLOWER: Final = 1.25
+"""Times as long as the baseline that somebody is told of."""
 _LEAST_SECONDS: Final = 0.02  # more than the bounds of a bucket can feign where times are short
-_LESS: Final = 0.8
+LESS: Final = 0.8
+"""Of the tokens of the baseline, below which somebody is told."""
 _LEAST_MINUTES: Final = 10
+RECORDED: Final = {
+    "ttft": f"stage:{TIMES['ttft']}:p95_rate1h",
+    "e2e": f"stage:{TIMES['e2e']}:p95_rate1h",
+    "tokens": "stage:swelld_output_tokens:median1h",
+}
+"""What is recorded of an hour; with `_baseline` behind it, the same of yesterday or last week."""
 _WHERE: Final = f"stage {{{{ $labels.stage }}}} ({WHO})"
 _SATURATED: Final = (
     f"unless {on('job', 'scenario')}\n"
@@ -28,8 +36,7 @@ _SATURATED: Final = (
 
 def regression_groups(options: Options) -> tuple[Group, ...]:
     """Recorded hours and their baselines, then the alerts."""
-    ttft, e2e = f"stage:{TIMES['ttft']}:p95_rate1h", f"stage:{TIMES['e2e']}:p95_rate1h"
-    tokens = "stage:swelld_output_tokens:median1h"
+    ttft, e2e, tokens = RECORDED["ttft"], RECORDED["e2e"], RECORDED["tokens"]
     recorded = (
         *(Record(name, _p95(name.split(":")[1])) for name in (ttft, e2e)),
         Record(tokens, _median("stage:swelld_output_tokens:rate5m", options.interval)),
@@ -46,7 +53,7 @@ def regression_groups(options: Options) -> tuple[Group, ...]:
 
 
 def _p95(metric: str) -> str:
-    answers = f'sum {by(_STAGE)} (increase(swelld_requests_total{{{WITHOUT_WARMUP},outcome="ok"}}[1h]))'
+    answers = increased("swelld_requests_total", _STAGE, "1h", f'{WITHOUT_WARMUP},outcome="ok"')
     return f"(\n{quantile(0.95, metric, _STAGE, '1h', WITHOUT_WARMUP)}\n)\nand {answers} >= {_LEAST_ANSWERS}"
 
 
@@ -65,10 +72,10 @@ def _slower(alert: str, name: str, what: str) -> Alert:
     return Alert(
         name=alert,
         severity="ticket",
-        expr=f"{name} > {_SLOWER} * {baseline}\nand {name} - {baseline} > {_LEAST_SECONDS}\n{_SATURATED}",
+        expr=f"{name} > {SLOWER} * {baseline}\nand {name} - {baseline} > {_LEAST_SECONDS}\n{_SATURATED}",
         summary=f"The {what} is longer than at this time yesterday and a week ago.",
         description=f"The 95th percentile of the {what} was {{{{ $value | humanizeDuration }}}} in the last hour in "
-        f"{_WHERE}: more than {100 * _SLOWER - 100:.0f} % above the same hour yesterday and a week ago.",
+        f"{_WHERE}: more than {100 * SLOWER - 100:.0f} % above the same hour yesterday and a week ago.",
         dashboard="capacity",
         pending=15 * MINUTE,
     )
@@ -78,10 +85,10 @@ def _fewer(name: str) -> Alert:
     return Alert(
         name="SwelldThroughputRegression",
         severity="ticket",
-        expr=f"{name} < {_LESS} * {name}_baseline\n{_SATURATED}",
+        expr=f"{name} < {LESS} * {name}_baseline\n{_SATURATED}",
         summary="There are fewer output tokens per second than at this time yesterday and a week ago.",
         description=f"{{{{ $value | humanize }}}} output tokens/s (median of the last hour) in {_WHERE}: more than "
-        f"{100 - 100 * _LESS:.0f} % below the same hour yesterday and a week ago.",
+        f"{100 - 100 * LESS:.0f} % below the same hour yesterday and a week ago.",
         dashboard="capacity",
         pending=15 * MINUTE,
     )

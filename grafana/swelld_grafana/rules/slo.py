@@ -8,7 +8,7 @@ from typing import Final
 from swelld_grafana.rules.durations import duration
 from swelld_grafana.rules.model import LEVELS, Alert, Group, Record
 from swelld_grafana.rules.options import Burn, Options
-from swelld_grafana.rules.promql import by, smaller
+from swelld_grafana.rules.promql import by, increased, smaller
 
 _SLO: Final = LEVELS["slo"]
 _EVENTS: Final = "slo:swelld_slo_events:increase"
@@ -60,7 +60,7 @@ def _ratios(windows: list[float], options: Options) -> list[Record]:
 
 def _increase(record: str, counter: str, window: float, options: Options) -> str:
     if window <= options.direct:
-        return f"sum {by(_SLO)} (increase({counter}[{duration(window)}]))"
+        return increased(counter, _SLO, duration(window))
     step = options.interval / options.base  # each event is in so many of the short windows
     return f"sum_over_time({record}{duration(options.base)}[{duration(window)}]) * {step:g}"
 

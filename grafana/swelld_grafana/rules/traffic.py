@@ -4,11 +4,12 @@ from typing import Final
 
 from swelld_grafana.rules.model import LEVELS, Group, Record
 from swelld_grafana.rules.options import Options
-from swelld_grafana.rules.promql import WITHOUT_WARMUP, by, quantile
+from swelld_grafana.rules.promql import WITHOUT_WARMUP, by, quantile, rate
 
 _STAGE: Final = LEVELS["stage"]
 _TARGET: Final = LEVELS["target"]
-_ASKED: Final = f'{WITHOUT_WARMUP},outcome!~"cancelled|dropped"'
+ASKED: Final = f'{WITHOUT_WARMUP},outcome!~"cancelled|dropped"'
+"""Selects the requests of which an answer was to be had."""
 
 TIMES: Final = {
     "ttft": "swelld_time_to_first_token_seconds",
@@ -34,22 +35,18 @@ def traffic_groups(options: Options) -> tuple[Group, ...]:
 def _rates() -> list[Record]:
     started, offered = "stage:swelld_requests_started:rate5m", "stage:swelld_offered_requests_per_second:avg5m"
     return [
-        Record(started, _rate("swelld_requests_started_total")),
+        Record(started, rate("swelld_requests_started_total", _STAGE, "5m", WITHOUT_WARMUP)),
         Record(offered, f"sum {by(_STAGE)} (avg_over_time(swelld_offered_requests_per_second[5m]))"),
         Record("stage:swelld_requests_started:ratio_offered5m", f"{started} / ({offered} > 0)"),
-        Record("stage:swelld_output_tokens:rate5m", _rate("swelld_output_tokens_total")),
+        Record("stage:swelld_output_tokens:rate5m", rate("swelld_output_tokens_total", _STAGE, "5m", WITHOUT_WARMUP)),
     ]
 
 
-def _rate(counter: str) -> str:
-    return f"sum {by(_STAGE)} (rate({counter}{{{WITHOUT_WARMUP}}}[5m]))"
-
-
 def _errors() -> list[Record]:
-    rate = "target:swelld_requests:rate5m"
+    asked = "target:swelld_requests:rate5m"
     wrong = f'{WITHOUT_WARMUP},outcome!~"ok|cancelled|dropped"'
-    failed = f"sum {by(_TARGET)} (rate(swelld_requests_total{{{wrong}}}[5m]))"
+    failed = rate("swelld_requests_total", _TARGET, "5m", wrong)
     return [
-        Record(rate, f"sum {by(_TARGET)} (rate(swelld_requests_total{{{_ASKED}}}[5m]))"),
-        Record("target:swelld_requests:error_ratio_rate5m", f"{failed}\n/ ({rate} > 0)"),
+        Record(asked, rate("swelld_requests_total", _TARGET, "5m", ASKED)),
+        Record("target:swelld_requests:error_ratio_rate5m", f"{failed}\n/ ({asked} > 0)"),
     ]

@@ -4,7 +4,16 @@ import msgspec
 import pytest
 
 from sample_results import empty_stage, open_stage, result, stage
-from swelld.result import Contention, ContentionFigure, Result, StageResult
+from swelld.result import (
+    Contention,
+    ContentionFigure,
+    Result,
+    Saturation,
+    SearchLevel,
+    SearchResult,
+    StageResult,
+    StandardError,
+)
 from swelld_exporters import names
 from swelld_exporters.prometheus.registry import Registry
 from swelld_exporters.prometheus.runs import STATES, LatestRuns, show_state
@@ -76,8 +85,11 @@ def test_what_was_not_measured_is_absent(registry: Registry) -> None:
         "requests",
         "error_ratio",
         "contention_error_ratio",
+        "margin_ratio",
         "valid",
     }
+    margins = {labels[-1] for labels in gauges(registry) if labels[0] == "margin_ratio"}
+    assert margins == {"error_rate"}, "that of requests which are taken to be independent"
 
 
 def test_the_oldest_run_makes_room(registry: Registry) -> None:
@@ -113,3 +125,48 @@ def test_what_a_target_lost_to_the_others(registry: Registry) -> None:
     LatestRuns(registry).add(msgspec.structs.replace(run(1), contention=[lost]))
     found = {labels[1:]: value for labels, value in gauges(registry).items() if labels[0] == "contention_loss_ratio"}
     assert found == {("chat", "local", "tiny", "rate=5", "r1", "ttft_p50"): 0.5}
+
+
+def test_how_far_chance_moves_a_figure(registry: Registry) -> None:
+    precise = {
+        "ttft.p95": StandardError(0.01, 11),
+        "goodput": StandardError(0.02, 11),
+        "request_rate": StandardError(0.5, 11),
+    }
+    plain = open_stage(precision=precise, request_rate=None)
+    LatestRuns(registry).add(run(1, plain))
+    found = {labels[-1]: value for labels, value in gauges(registry).items() if labels[0] == "margin_ratio"}
+    student = 2.228  # with ten degrees of freedom
+    assert plain.ttft.p95 is not None
+    assert found == {
+        "ttft_p95": pytest.approx(student * 0.01 / plain.ttft.p95, rel=1e-3),
+        "goodput": pytest.approx(student * 0.02, rel=1e-3),
+    }
+
+
+def level(users: float, accepted: bool | None) -> SearchLevel:
+    return SearchLevel(
+        level=users, stage=f"concurrency={users:g}", accepted=accepted, sure=True, good=9, total=10, low=0.6, high=0.99,
+        seconds=2.0, cut_short=False, reason="90 % of 10 requests were good",
+    )  # fmt: skip
+
+
+def test_what_a_search_found(registry: Registry) -> None:
+    search = SearchResult(
+        kind="concurrency", share=0.95, confidence=0.95, precision=0.05, capacity=40.0, low=32.0, high=None,
+        request_rate=7.9, limit=(28.7, 32.8), ended="time", lines=[],
+        levels=[level(32, True), level(64, False), level(48, False), level(44, None), level(40, True)],
+        saturation=Saturation(bend=36.0, best=40.0, best_rate=7.9, errors_begin=None),
+    )  # fmt: skip
+    LatestRuns(registry).add(msgspec.structs.replace(run(1), search=search))
+    found = gauges(registry)
+    loads = {labels[1:]: value for labels, value in found.items() if labels[0] == "capacity"}
+    wanted = {"carried": 40, "carried_for_sure": 32, "missed": 48, "bend": 36, "best": 40}
+    wanted |= {"limit_low": 28, "limit_high": 32}
+    assert loads == {("chat", "r1", "concurrency", what): load for what, load in wanted.items()}
+    assert found["search_info", "chat", "r1", "concurrency", "time"] == 1
+
+
+def test_runs_that_searched_for_nothing_say_nothing_of_it(registry: Registry) -> None:
+    LatestRuns(registry).add(run(1))
+    assert {labels[0] for labels in gauges(registry)} & {"capacity", "search_info"} == set()

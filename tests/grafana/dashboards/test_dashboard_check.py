@@ -29,6 +29,8 @@ def test_the_dashboards_are_sound() -> None:
         ('swelld_target_up{scenario="a"}', "swelld_target_up has no label scenario"),
         ('swelld_time_to_first_token_seconds_sum{le="1"}', "swelld_time_to_first_token_seconds_sum has no label le"),
         ("sum by (outcomes) (swelld_requests_total)", "outcomes is a label of no metric in"),
+        ("stage:swelld_output_tokens:median2h", "stage:swelld_output_tokens:median2h is not in the catalogue"),
+        ('ALERTS{alertname="a",run_id="b"}', "ALERTS has no label run_id"),
         ("swelld_target_up * on (uuid) swelld_target_up", "uuid is a label of no metric in"),
         ("swelld_target_up * on (target) group_left (gpu) swelld_target_up", "gpu is a label of no metric in"),
         ("sum (swelld_target_up", "does not parse"),
@@ -48,6 +50,9 @@ def test_what_is_wrong_is_found(expr: str, said: str) -> None:
         "sum by ($by) (swelld_requests_in_flight)",
         "increase(swelld_slo_events_total[3d])",
         "process_open_fds",
+        'stage:swelld_output_tokens:median1h{stage=~"$stage"} / stage:swelld_output_tokens:median1h_baseline',
+        'max by (alertname, stage) (ALERTS{alertstate="firing"})',
+        "ceil ($peak * (100 + $headroom) / 100 / swelld_last_run_capacity)",
     ],
 )
 def test_what_is_right_is_let_through(expr: str) -> None:

@@ -1,31 +1,14 @@
 """The queries of the History dashboard, asked of a real PostgreSQL that holds runs."""
 
-import re
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from postgres_server import Postgres, postgres_server
 from stored import opened, result, row
-from swelld_grafana.dashboards.history import history
-from swelld_grafana.dashboards.model import Panel, Sql
+from stored_history import found_in
 
 __all__ = ["postgres_server"]
 
 STARTS = ("2026-11-14T10:20:30+00:00", "2026-11-15T10:20:30+00:00", "2025-01-01T00:00:00+00:00")
-
-
-def filled(sql: str) -> str:
-    """The query as Grafana's PostgreSQL data source sends it for a time that begins with November 2026."""
-    within = r"\1 BETWEEN '2026-11-01T00:00:00Z' AND '2026-12-01T00:00:00Z'"
-    return re.sub(r"\$__timeFilter\((\w+)\)", within, sql).replace("${stored:sqlstring}", "'chat','other'")
-
-
-def sql_queries() -> Iterator[tuple[Panel, str]]:
-    for panel in history().panels():
-        for query in panel.queries:
-            if isinstance(query, Sql):
-                yield panel, query.sql
 
 
 async def test_every_query_of_the_history_finds_the_runs(postgres_server: Postgres, tmp_path: Path) -> None:
@@ -35,11 +18,7 @@ async def test_every_query_of_the_history_finds_the_runs(postgres_server: Postgr
             run = result(f"run{number}", start)
             await runs.begin(row(run))
             await runs.finish(run)
-    found = {}
-    for panel, sql in sql_queries():
-        began = time.monotonic()
-        found[panel.title] = postgres_server.query(url, filled(sql))
-        print(f"{panel.title:30} {len(found[panel.title])} rows in {time.monotonic() - began:.3f} s")
+    found = found_in(postgres_server, url, "2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z", ("chat", "other"))
     assert found["Runs"] == [["2"]]
     assert found["Completed"] == [["2"]]
     assert found["Failed or interrupted"] == [["0"]]

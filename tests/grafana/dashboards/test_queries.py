@@ -14,19 +14,17 @@ from swelld_grafana.dashboards.catalogue import all_dashboards
 from swelld_grafana.dashboards.model import Panel, Query
 
 DEADLINE: Final = 110.0
-SCENARIO_OF: Final = {"swelld-capacity": "sweep", "swelld-run": "canary"}
+SCENARIO_OF: Final = {"swelld-capacity": "search", "swelld-run": "canary"}
 """Dashboards of one scenario."""
 SILENT: Final = {
-    "Schedules": "every scenario runs once, at the start",
-    "Budgets": "there are none",
-    "Answers that failed a check": "there are no checks",
-    "Run store": "nothing fails",
     "Tokens": "the simulators do not reason",
     "In flight and users": "the scenario is an open loop",
-    "Users against rate": "the scenario is an open loop",
+    "Offered and achieved rate": "the search is a closed loop",
+    "Loads that the search found": "the server turns nobody away",
     "Time to first token, p95, now and before": "Prometheus is a minute old",
     "Answered well, now and before": "Prometheus is a minute old",
     "Difference to the baseline run": "the baseline run has no errors to compare with",
+    "Regression against the baseline run": "stages of seconds are too short for a p95",
     "Errors of the GPU": "the fake driver reports no XID",
     "Spans": "metrics are not exported over OTLP",
     "Pushes": "nothing is pushed",

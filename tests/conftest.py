@@ -1,5 +1,7 @@
 """Fixtures for all tests: the real llama.cpp server. No test is judged by how long it takes."""
 
+import atexit
+import gc
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -13,6 +15,8 @@ import tiny_model
 
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
+
+atexit.register(gc.freeze)  # as the command does, or the last collection may die of the types of msgspec
 
 logging.getLogger("asyncio").setLevel(logging.ERROR)  # its warnings may be of what an earlier test began
 

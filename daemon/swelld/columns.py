@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from swelld import derived
 from swelld.distribution import Floats
 from swelld.measurement import STALL_FACTOR, STALL_SECONDS, Measurement, Outcome, TokenSource
 
@@ -49,6 +50,8 @@ class Columns:
     last_success: float | None
     """End of the latest good answer."""
     slo_good: int
+    good_ends: Floats
+    """When those were over that met every threshold; empty without thresholds."""
     slo_met: dict[str, int]
     """By threshold, of all in the batch."""
     slo_bad_by_reason: dict[str, int]
@@ -77,6 +80,7 @@ class _Lists:
     input_tokens: list[float] = field(default_factory=list)
     output_tokens: list[float] = field(default_factory=list)
     tokens_per_chunk: list[float] = field(default_factory=list)
+    good_ends: list[float] = field(default_factory=list)
 
 
 class _Table:
@@ -91,7 +95,6 @@ class _Table:
         self.outputs: Counter[str] = Counter()
         self.met: dict[str, int] = dict.fromkeys(thresholds, 0)
         self.bad: Counter[str] = Counter()
-        self.good = 0
         self.last_success: float | None = None
 
     def add(self, m: Measurement) -> None:
@@ -110,7 +113,7 @@ class _Table:
             self.errors[kind] += 1
             if m.detail:
                 self.samples.setdefault(kind, m.detail)
-        start = m.sent if m.sent is not None else m.due
+        start = derived.start(m)
         if start is not None and m.end is not None and m.outcome is not Outcome.DROPPED:
             self.lists.failed.append(m.end - start)
         self.bad[bad_reason(m.outcome)] += 1
@@ -145,7 +148,7 @@ class _Table:
             lists.corrected_e2e.append(last - m.due)
         self._count_tokens(m)
         if self.thresholds:
-            self._judge(m, ttft, tpot, e2e)
+            self._judge(m, m.end, ttft, tpot, e2e)
 
     def _count_tokens(self, m: Measurement) -> None:
         if m.input_tokens is not None:
@@ -155,7 +158,7 @@ class _Table:
             self.lists.output_tokens.append(m.output_tokens)
             self.outputs[m.token_source.value] += m.output_tokens
 
-    def _judge(self, m: Measurement, ttft: float | None, tpot: float | None, e2e: float) -> None:
+    def _judge(self, m: Measurement, end: float, ttft: float | None, tpot: float | None, e2e: float) -> None:
         missed = None
         for name, threshold in self.thresholds.items():
             if _meets(name, threshold, m, ttft, tpot, e2e):
@@ -163,7 +166,7 @@ class _Table:
             elif missed is None:
                 missed = name
         if missed is None:
-            self.good += 1
+            self.lists.good_ends.append(end)
         else:
             self.bad[missed] += 1
 
@@ -210,7 +213,7 @@ def columns(batch: Sequence[Measurement], thresholds: Mapping[str, float]) -> Co
         mismatches=sum(m.token_mismatch for m in batch),
         resends=sum(m.resends for m in batch),
         last_success=table.last_success,
-        slo_good=table.good,
+        slo_good=len(table.lists.good_ends),
         slo_met=table.met,
         slo_bad_by_reason=dict(table.bad) if thresholds else {},
         sampled=tuple(m for m in batch if m.sampled),

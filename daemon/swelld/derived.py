@@ -21,6 +21,11 @@ def token_moments(m: Measurement) -> Floats:
     return np.frombuffer(m.tokens_at if m.streamed else b"", dtype=np.float64)
 
 
+def start(m: Measurement) -> float | None:
+    """When it was sent; if it never was, when it was due; in a closed loop, when a connection was asked for."""
+    return next((moment for moment in (m.sent, m.due, m.tried) if moment is not None), None)
+
+
 def lag(m: Measurement) -> float | None:
     """Sent - due; open loop only."""
     return _between(m.due, m.sent)

@@ -122,3 +122,5 @@ class Measurement(msgspec.Struct, frozen=True, array_like=True, gc=False, kw_onl
     """Of its own span, 16 hex digits."""
     sampled: bool = False
     """True if it was drawn before it was sent, so that the server was told and its span is certainly made."""
+    tried: float | None = None
+    """When a connection was asked for, of an exchange that got none."""

@@ -1,8 +1,8 @@
 """What takes measurements elsewhere has to offer, and what it is given."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from swelld.clock import WallClock
 from swelld.measurement import Measurement
@@ -52,13 +52,3 @@ class Partial(Exception):
     def __init__(self, text: str, refused: int) -> None:
         super().__init__(text)
         self.refused = refused
-
-
-class Exporter(Protocol):
-    """Gets one batch at a time, never two at once; anything it raises but Permanent is tried again."""
-
-    async def export(self, batch: Sequence[Exchanged]) -> None:
-        """Deliver a batch, which is never changed."""
-
-    async def aclose(self) -> None:
-        """Let go of everything; may be called twice, and without any export before."""

@@ -34,7 +34,8 @@ class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
     """One line of `requests.jsonl`: moments in seconds since the run began, lengths in seconds."""
 
     time: str | None
-    """Wall time at which it was sent, else due, else over: ISO 8601, UTC."""
+    """Wall time at which it was sent; else due; else, in a closed loop, at which a connection was asked for: ISO 8601,
+    UTC."""
     stage: str
     target: str
     model: str
@@ -185,7 +186,7 @@ class RequestsFile:
         return None if moment is None else round(moment - self._origin, DECIMALS)
 
     def _wall_time(self, m: Measurement) -> str | None:
-        moment = next((moment for moment in (m.sent, m.due, m.end) if moment is not None), None)
+        moment = derived.start(m)
         if moment is None:
             return None
         return datetime.fromtimestamp(self._wall.at(moment), UTC).isoformat(timespec="microseconds")

@@ -25,7 +25,8 @@ JITTER: Final = 0.5
 
 
 class Sink(Protocol[Item_contra]):
-    """What stands behind an outlet: an `Exporter`, of measurements or also of something else."""
+    """What stands behind an outlet: gets one batch at a time, never two at once; anything that it raises but Permanent
+    is tried again."""
 
     async def export(self, batch: Sequence[Item_contra]) -> None:
         """Deliver a batch, which is never changed."""

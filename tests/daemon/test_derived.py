@@ -3,27 +3,17 @@
 from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
 
+from measurements import measured, moments
 from swelld import derived
 from swelld.measurement import ErrorType, Measurement, Outcome
 
-
-def moments(*values: float) -> bytes:
-    return np.asarray(values, dtype=np.float64).tobytes()
-
-
-STREAMED = Measurement(
-    stage=0,
-    target=0,
-    index=0,
-    warmup=False,
-    outcome=Outcome.OK,
+STREAMED = measured(
     due=100.0,
     sent=100.5,
     first_byte=100.75,
-    tokens_at=moments(101.0, 101.25, 102.0),
+    tokens_at=(101.0, 101.25, 102.0),
     first_answer=101.25,
     end=102.5,
     output_tokens=5,
@@ -86,9 +76,7 @@ def test_closed_loop_has_no_lag_and_nothing_to_correct() -> None:
 
 
 def test_dropped_arrival_has_no_duration_at_all() -> None:
-    dropped = Measurement(
-        stage=0, target=0, index=0, warmup=False, outcome=Outcome.DROPPED, due=100.0, end=100.0, error_type=None
-    )
+    dropped = measured(Outcome.DROPPED, due=100.0, end=100.0)
     names = ("lag", "ttfb", "ttft", "ttfo", "tpot", "e2e", "corrected_ttft", "corrected_e2e")
     assert [getattr(derived, name)(dropped) for name in names] == [None] * 8
 

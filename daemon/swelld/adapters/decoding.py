@@ -7,11 +7,8 @@ from typing import Final
 import msgspec
 
 from swelld.adapters.base import Answer, Delta, Garbled, ServerError, Truncated, Usage
-from swelld.adapters.errors import excerpt, read_error, server_error
+from swelld.adapters.errors import UNREADABLE, excerpt, raise_error, read_error, server_error
 from swelld.adapters.sse import EventStream
-
-_BROKEN: Final = (msgspec.DecodeError, UnicodeDecodeError)
-
 
 _LESSONS: Final = 4
 """How often one answer is learned from: where events differ in more than their text, that is all it costs."""
@@ -74,7 +71,7 @@ class StreamDecoder(ABC):
                 raise read_error(content) or _named_error(content)
             try:
                 self.take(content, deltas)
-            except _BROKEN as problem:
+            except UNREADABLE as problem:
                 self._take_odd(content, problem)
         if self._lessons and len(events) == len(deltas) == 1:
             self._learn(events[0][1], deltas[0])
@@ -95,7 +92,7 @@ class StreamDecoder(ABC):
         left = self.finish_reason, self.usage
         self.finish_reason = self.usage = None
         deltas: list[Delta] = []
-        with contextlib.suppress(ServerError, *_BROKEN):
+        with contextlib.suppress(ServerError, *UNREADABLE):
             self.take(before[6:] + _PROBE.encode() + after[:-2], deltas)
         if deltas == [Delta(delta.kind, _PROBE)] and self.finish_reason is None and self.usage is None:
             self._learned = before, after, len(before), -len(after)
@@ -106,9 +103,7 @@ class StreamDecoder(ABC):
         if self.done or self.finish_reason is not None:
             return Answer(self.finish_reason, self.usage)
         stray = self._events.stray()
-        error = read_error(stray)
-        if error is not None:
-            raise error
+        raise_error(stray)
         if stray and not self._events.seen and not _is_cut_json(stray):
             raise Garbled(f"no event stream was answered to a stream request: {excerpt(stray)}")
         raise Truncated("the stream ended without a finish reason or [DONE]")
@@ -118,8 +113,9 @@ class StreamDecoder(ABC):
         if content == b"[DONE]":
             self.done = True
         elif content:
-            error = read_error(content)
-            raise error or Garbled(f"not an event of this wire format ({problem}): {excerpt(content)}") from None
+            raise read_error(content) or Garbled(
+                f"not an event of this wire format ({problem}): {excerpt(content)}"
+            ) from None
 
 
 class WholeDecoder(ABC):
@@ -148,7 +144,7 @@ class WholeDecoder(ABC):
         body = b"".join(self._pieces)
         try:
             answer = self.answer(body)
-        except _BROKEN as problem:
+        except UNREADABLE as problem:
             if _is_cut_json(body):
                 raise Truncated(f"the answer is incomplete: {excerpt(body)}") from None
             raise read_error(body) or _garbled(body, str(problem)) from None
@@ -164,13 +160,13 @@ def _garbled(body: bytes, why: str) -> Garbled:
 def _named_error(content: bytes) -> ServerError:
     try:
         return server_error(msgspec.json.decode(content))
-    except _BROKEN:
+    except UNREADABLE:
         return ServerError(excerpt(content))
 
 
 def _is_cut_json(body: bytes) -> bool:
     try:
         msgspec.json.decode(body)
-    except _BROKEN as problem:
+    except UNREADABLE as problem:
         return "truncated" in str(problem)
     return False

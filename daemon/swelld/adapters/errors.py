@@ -7,6 +7,8 @@ import msgspec
 from swelld.adapters.base import ServerError
 
 MAX_EXCERPT: Final = 300
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding bytes raises that are no JSON, not of the type that is wanted, or nested beyond all measure."""
 
 
 def excerpt(data: bytes) -> str:
@@ -23,7 +25,7 @@ def read_error(body: bytes) -> ServerError | None:
     """
     try:
         content = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     if not isinstance(content, dict):
         return None
@@ -32,6 +34,13 @@ def read_error(body: bytes) -> ServerError | None:
     if content.get("object") == "error":
         return server_error(content)
     return server_error(content["detail"]) if "detail" in content else None
+
+
+def raise_error(body: bytes) -> None:
+    """Raise the error that a JSON body reports, if it reports one."""
+    error = read_error(body)
+    if error is not None:
+        raise error
 
 
 def server_error(content: Any) -> ServerError:

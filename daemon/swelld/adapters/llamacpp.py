@@ -6,7 +6,7 @@ import msgspec
 
 from swelld.adapters.base import Answer, Call, Decoder, Delta, Kind, Options, Usage
 from swelld.adapters.decoding import StreamDecoder, WholeDecoder
-from swelld.adapters.errors import read_error
+from swelld.adapters.errors import raise_error
 from swelld.adapters.request import encoded
 from swelld.prompt import Prompt
 
@@ -68,9 +68,7 @@ class _Stream(StreamDecoder):
             self.finish_reason = _finish_reason(chunk)
             self.usage = _counts(chunk)
         if chunk.error is not None or chunk.content is None:
-            error = read_error(data)
-            if error is not None:
-                raise error
+            raise_error(data)
 
 
 class _Whole(WholeDecoder):

@@ -10,7 +10,7 @@ import msgspec
 
 from swelld.adapters.base import Answer, Call, Decoder, Delta, Kind, Options, Usage
 from swelld.adapters.decoding import StreamDecoder, WholeDecoder
-from swelld.adapters.errors import read_error
+from swelld.adapters.errors import raise_error
 from swelld.adapters.request import encoded
 from swelld.prompt import Prompt
 
@@ -145,7 +145,19 @@ class OpenAICompletions(_OpenAI):
         return _TextStream() if self._options.stream else _TextWhole()
 
 
-class _ChatStream(StreamDecoder):
+class _Stream(StreamDecoder):
+    """What both formats stream beside their choices, if anything."""
+
+    __slots__ = ()
+
+    def _take_rest(self, data: bytes, chunk: _Chunk | _Text) -> None:
+        if chunk.usage is not None:
+            self.usage = _counts(chunk.usage)
+        if chunk.error is not None or chunk.choices is None:  # a chunk of another kind is passed over
+            raise_error(data)
+
+
+class _ChatStream(_Stream):
     __slots__ = ()
 
     def take(self, data: bytes, deltas: list[Delta]) -> None:
@@ -156,10 +168,8 @@ class _ChatStream(StreamDecoder):
                     _add_deltas(choice.delta, deltas)
                 if choice.finish_reason is not None:
                     self.finish_reason = choice.finish_reason
-        if chunk.usage is not None:
-            self.usage = _counts(chunk.usage)
-        if chunk.error is not None or chunk.choices is None:
-            _raise_error(data)
+        if chunk.usage is not None or chunk.error is not None or chunk.choices is None:
+            self._take_rest(data, chunk)
 
 
 class _ChatWhole(WholeDecoder):
@@ -177,7 +187,7 @@ class _ChatWhole(WholeDecoder):
         return Answer(chat.choices[-1].finish_reason, _counts(chat.usage), text, said if said != text else None)
 
 
-class _TextStream(StreamDecoder):
+class _TextStream(_Stream):
     __slots__ = ()
 
     def take(self, data: bytes, deltas: list[Delta]) -> None:
@@ -188,10 +198,8 @@ class _TextStream(StreamDecoder):
                     deltas.append(Delta(_CONTENT, choice.text))
                 if choice.finish_reason is not None:
                     self.finish_reason = choice.finish_reason
-        if chunk.usage is not None:
-            self.usage = _counts(chunk.usage)
-        if chunk.error is not None or chunk.choices is None:
-            _raise_error(data)
+        if chunk.usage is not None or chunk.error is not None or chunk.choices is None:
+            self._take_rest(data, chunk)
 
 
 class _TextWhole(WholeDecoder):
@@ -229,10 +237,3 @@ def _counts(usage: _Usage | None) -> Usage | None:
         None if prompt is None else prompt.cached_tokens,
         None if completion is None else completion.reasoning_tokens,
     )
-
-
-def _raise_error(data: bytes) -> None:
-    """Raise the error of a chunk that has one, or has no choices; a chunk of another kind is passed over."""
-    error = read_error(data)
-    if error is not None:
-        raise error

@@ -17,7 +17,10 @@ class FileSource:
         self._known: dict[str, tuple[bytes, list[Labels]]] = {}
 
     async def places(self) -> Sequence[str]:
-        return await asyncio.to_thread(self._expanded)
+        found = await asyncio.to_thread(self._expanded)
+        there = {str(Path(place)) for place in found}
+        self._known = {path: known for path, known in self._known.items() if path in there}
+        return found
 
     def _expanded(self) -> list[str]:
         """A path without `*` is always there, so that it is told if its file is not."""

@@ -10,7 +10,7 @@ from swelld.engine.meter import Meter
 from swelld.engine.pacing import Alarm
 from swelld.engine.plan import Change, RunStage
 from swelld.engine.valve import CEILING
-from swelld.load.arrivals import Arrival, Schedule, passes, share
+from swelld.load.arrivals import Arrival, Schedule, share
 from swelld.load.replay import Replaying
 from swelld.load.stage import OpenStage, Replayed
 from swelld.prompts.base import PromptSet
@@ -25,15 +25,20 @@ AT_ONCE: Final = 200
 
 
 class OpenLoad(Load):
-    """This shard's arrivals: every n-th of the whole schedule, at its own moment, whatever became of the others."""
+    """This shard's arrivals: every n-th of the whole schedule, at its own moment, whatever became of the others.
+
+    Where fewer requests may be open than there are shards, so many shards carry all of it: one that may have none open
+    could but drop its part.
+    """
 
     def __init__(self, order: RunStage, *context: object) -> None:
         super().__init__(order, *context)  # type: ignore[arg-type]
         assert isinstance(order.stage, OpenStage)
         self._stage = order.stage
-        self._limit = share(order.stage.max_in_flight, self._part, self._parts)
+        parts = min(self._parts, order.stage.max_in_flight)
+        self._limit = share(order.stage.max_in_flight, self._part, parts) if self._part < parts else 0
         planned = _trace(self._prompts, order.stage.replay) if order.stage.replay else None
-        self._schedule = Schedule(order.stage, self._seed, self._part, self._parts, order.turns, planned)
+        self._schedule = Schedule(order.stage, self._seed, self._part, parts, order.turns, planned)
         self._turned = False
 
     def change(self, change: Change) -> None:
@@ -43,6 +48,8 @@ class OpenLoad(Load):
             self._tell()
 
     async def _offer(self) -> None:
+        if not self._limit:
+            return
         alarm = Alarm()
         try:
             await self._pass_over(self._begun)
@@ -76,15 +83,15 @@ class OpenLoad(Load):
         ticket = self._ticket(arrival, due)
         client, valve = self._clients[target], self._valve
         await alarm.until(due)
-        if not passes(self._schedule.place, valve.factor):
-            await self._withhold(valve.reason, target)
+        if not valve.lets_through(target, self._schedule.place):
+            await self._withhold(target)
         elif len(self._live) >= self._limit or due < back:
             client.drop(request, ticket, FULL if due >= back else DOWN)
             await asyncio.sleep(0)  # a backlog of drops must not starve the loop
         elif (meter := valve.meters[target]) is None or meter.take(now()):
             self._send(target, request, ticket, meter)
         else:
-            await self._withhold(CEILING, target)
+            await self._withhold(target, CEILING)
 
     def _ready(self, arrival: Arrival) -> tuple[int, Request]:
         """The target and the bytes of an arrival; a trace is asked in its order, from its first request on."""
@@ -100,11 +107,6 @@ class OpenLoad(Load):
         sent = self._begin(self._clients[target].start(request, ticket))
         if meter is not None:
             sent.add_done_callback(lambda _: meter.release())
-
-    async def _withhold(self, reason: str, target: int) -> None:
-        self._clients[target].begun += 1  # the place in the schedule is used up all the same
-        self._valve.withhold(reason, target)
-        await asyncio.sleep(0)  # likewise
 
     async def _turned_before(self, moment: float) -> bool:
         """Sleep until `moment`; True at once when the rate is changed."""

@@ -13,7 +13,7 @@ from swelld.engine.loads import Load
 from swelld.engine.meter import Meter
 from swelld.engine.plan import Change, RunStage
 from swelld.load.arrivals import share
-from swelld.load.stage import ClosedStage
+from swelld.load.stage import Among, ClosedStage
 
 AHEAD: Final = 512
 """Requests that are kept ready, at most one for each user."""
@@ -40,7 +40,7 @@ Think = Callable[[], Awaitable[None]]
 
 
 class ClosedLoad(Load):
-    """This shard's users. Requests are numbered so that all shards together use every number once.
+    """This shard's users. Requests are numbered so that all shards of all daemons together use every number once.
 
     Those that have no user at first have no share of a number of requests, and never get a user where there is one.
     """
@@ -49,6 +49,7 @@ class ClosedLoad(Load):
         super().__init__(order, *context)  # type: ignore[arg-type]
         assert isinstance(order.stage, ClosedStage)
         self._stage = stage = order.stage
+        self._daemons = stage.among or Among(0, 1, stage)
         crews = min(self._parts, stage.users)
         early = self._part < crews
         self._among = self._parts if stage.requests is None else crews
@@ -61,19 +62,26 @@ class ClosedLoad(Load):
         """Some user has no warm-up request: then all wait for the end of the warm-up."""
         warmed = min(warmups, self._begun)
         begun = self._begun - warmed
-        self._warmups = itertools.count(self._part + warmed * crews, crews)
+        self._warmups = self._numbered(self._part + warmed * crews, crews)
         self._warmups_left = self._warmups_open = warmups - warmed
         self._warms_up = self._warmups_left > 0
         self._first_and_step = self._part + begun * crews, crews
         if not early:
             step = self._parts - crews
             self._first_and_step = FAR + self._part - crews + begun * step, step
-        self._numbers = itertools.count(*self._first_and_step)
+        self._numbers = self._numbered(*self._first_and_step)
         self._left = None if stage.requests is None else max(0, self._share(stage.requests, crews) - begun)
         self._window = asyncio.Event()
         self._ahead: deque[tuple[int, int, Request]] = deque()
         self._wanted = asyncio.Event()
         self._queueing: set[asyncio.Task[object] | None] = set()
+
+    def _of_all(self, number: int) -> int:
+        """The number, among those of all daemons, of what is number `number` here."""
+        return self._daemons.number + number * self._daemons.of
+
+    def _numbered(self, first: int, step: int) -> "itertools.count[int]":
+        return itertools.count(self._of_all(first), step * self._daemons.of)
 
     def _share(self, requests: int, crews: int) -> int:
         return share(requests, self._part, crews) if self._part < crews else 0
@@ -143,7 +151,8 @@ class ClosedLoad(Load):
         for user in self._mine():
             if user not in self._present:
                 self._present.add(user)
-                self._begin(self._user(user, self._order.start + ramp_up * user / self._stage.users))
+                place = self._of_all(user) / (self._daemons.of * self._stage.users)
+                self._begin(self._user(user, self._order.start + ramp_up * place))
         self._wanted.set()
         if self._present:
             self._nobody.clear()
@@ -159,7 +168,7 @@ class ClosedLoad(Load):
         return True
 
     async def _user(self, user: int, start: float) -> None:
-        think = random.Random(f"{self._seed}/think/{user}") if self._stage.think_time else None  # it takes 2.5 kB
+        think = self._thinking(user) if self._stage.think_time else None  # it takes 2.5 kB
         try:
             if await self._stopped_before(start):
                 return
@@ -171,10 +180,11 @@ class ClosedLoad(Load):
 
     async def _ask_on(self, user: int, think: Think) -> None:
         """One request after another, for as long as there are any and this user may ask."""
-        while await self._may_ask(user):
-            if not await self._ask():
-                return
+        while await self._ask(user):
             await think()
+
+    def _thinking(self, user: int) -> random.Random:
+        return random.Random(f"{self._seed}/think/{self._of_all(user)}")
 
     async def _think(self, think: random.Random | None) -> None:
         if think is not None:
@@ -182,11 +192,15 @@ class ClosedLoad(Load):
 
     async def _may_ask(self, user: int) -> bool:
         """Wait until it is this user's turn; False if there is none for it."""
-        while not self._stopped.is_set() and user < self._users:
-            if self._valve.open_for(user, self._users) and not self._held():
+        while not self._stopped.is_set() and user < self._users and not self._all_claimed():
+            if self._valve.open_for(user, self._users, self._lane) and not self._held():
                 return True
             await self._news.wait()
         return False
+
+    def _all_claimed(self) -> bool:
+        """Whether there is nothing left for anybody."""
+        return self._left == 0 and not self._warmups_left and not (self._stage.warmup_seconds and self._early())
 
     def _held(self) -> bool:
         """Whether everybody waits for the last answers of the warm-up."""
@@ -195,20 +209,21 @@ class ClosedLoad(Load):
     def _early(self) -> bool:
         return now() < self._order.start + self._stage.warmup_seconds
 
-    async def _ask(self) -> bool:
-        """One request and its answer; False if there is none left."""
-        claim = self._claim()
-        if claim is None:
-            return False
-        if claim.warmup:
-            number = next(self._warmups)
-            target, request = self._prepare(number, warmup=True)
-        else:
-            number, target, request = self._ahead.popleft() if self._ahead else self._next()
-            self._wanted.set()
-        ticket = Ticket(stage=self._order.number, index=number, warmup=claim.warmup)
-        await self._put(target, request, ticket, claim)
-        return True
+    async def _ask(self, user: int) -> bool:
+        """One request and its answer, once this user may ask; False if there is none left."""
+        while await self._may_ask(user) and (claim := self._claim()) is not None:
+            if claim.warmup:
+                number = next(self._warmups)
+                target, request = self._prepare(number, warmup=True)
+            else:
+                number, target, request = self._ahead.popleft() if self._ahead else self._next()
+                self._wanted.set()
+            if self._valve.may_ask(self._lane, target, number):
+                ticket = Ticket(stage=self._order.number, index=number, warmup=claim.warmup)
+                await self._put(target, request, ticket, claim)
+                return True
+            await self._pass_over(target, claim)
+        return False
 
     def _claim(self) -> Claim | None:
         """The right to one request, which has to be put; None if there is none left."""
@@ -218,6 +233,8 @@ class ClosedLoad(Load):
             if self._left == 0:
                 return None
             self._left -= 1
+            if not self._left:
+                self._tell()  # those that wait for their turn wait in vain
         return Claim(warmup, counted)
 
     async def _put(self, target: int, request: Request, ticket: Ticket, claim: Claim) -> None:
@@ -230,12 +247,20 @@ class ClosedLoad(Load):
         finally:
             if meter is not None:
                 meter.release()
-            if claim.counted:
-                self._warmups_open -= 1
-                if not self._warmups_open:
-                    self._tell()
+            self._over(claim)
         if not reached:
             await self._stopped_before(now() + UNREACHABLE_SECONDS)
+
+    async def _pass_over(self, target: int, claim: Claim) -> None:
+        """A request that its target may not get: the user asks another one."""
+        self._over(claim)
+        await self._withhold(target)
+
+    def _over(self, claim: Claim) -> None:
+        if claim.counted:
+            self._warmups_open -= 1
+            if not self._warmups_open:
+                self._tell()
 
     async def _queue(self, meter: Meter) -> None:
         """Wait for room under a ceiling; cancelled when the load is stopped."""

@@ -114,6 +114,7 @@ class Client:
         return await self.start(request, ticket)
 
     async def _see_through(self, request: Request, ticket: Ticket, exchange: Exchange | None) -> bool:
+        tried = now()
         connect = None
         resends = 0
         try:
@@ -130,12 +131,12 @@ class Client:
             self._conclude(request, ticket, exchange, connect, resends)
             return True
         except Failure as failure:
-            self._fail(request, ticket, failure)
+            self._fail(request, ticket, failure, tried=tried)
             return False
         except asyncio.CancelledError:
             sent = exchange.sent if exchange else None
             gave_up = Failure(Outcome.CANCELLED, ErrorType.CANCELLED, "given up by swelld before it was complete")
-            self._fail(request, ticket, gave_up, sent=sent, connect=connect)
+            self._fail(request, ticket, gave_up, sent=sent, connect=connect, tried=None if exchange else tried)
             raise
         finally:
             self.in_flight -= 1

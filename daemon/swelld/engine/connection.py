@@ -71,13 +71,15 @@ class Inbox:
         reads = self._reads
         self.largest = max(self.largest, len(reads))
         end = now() + SLICE
-        while reads:
-            connection, data, moment = reads.popleft()
-            connection.parse(data, moment)
-            if now() >= end:
-                break
-        if reads:
-            self._loop.call_soon(self._work)
+        try:
+            while reads:
+                connection, data, moment = reads.popleft()
+                connection.parse(data, moment)
+                if now() >= end:
+                    break
+        finally:  # whatever one read does to its own connection, the others are parsed
+            if reads:
+                self._loop.call_soon(self._work)
 
     def empty(self) -> None:
         """Parse everything that has been read."""
@@ -166,7 +168,7 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
             self._between = self._between and data[-1] == 0x0A  # else a size line has begun
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(Failure(Outcome.GARBLED, ErrorType.PROTOCOL, f"not HTTP: {error}: {data[:60]!r}"))
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -175,7 +177,7 @@ class Connection(asyncio.Protocol):
         if receiver is not None:
             if not self._answering and self._uses > 1:
                 receiver.stale()
-            elif self._status and not self._framed and error is None:
+            elif self._status >= 200 and not self._framed and error is None:
                 receiver.complete(self._moment)
             else:
                 where = "in the middle of the answer" if self._answering else "before it answered"
@@ -218,7 +220,9 @@ class Connection(asyncio.Protocol):
             return
         self.receiver = None
         self._status = 0
-        if self._parser.should_keep_alive():
+        if self.transport.get_write_buffer_size():  # what is left of the request must not run into the next one
+            self.transport.abort()
+        elif self._parser.should_keep_alive():
             self.on_idle(self)
         else:
             self.transport.close()

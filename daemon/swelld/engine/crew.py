@@ -81,7 +81,7 @@ class InlineCrew:
         try:
             await self._shard.open()
         except Exception as error:  # noqa: BLE001 - whatever it is, the run must hear of it
-            self._mail.put(Broken(0, str(error)))
+            self._mail.put(Broken(0, str(error) or type(error).__name__))
 
     async def restart(self, part: int) -> None:
         raise NotImplementedError("a shard inside the hub cannot die alone")

@@ -116,6 +116,12 @@ class Load:
             self._error = error
             self._end()
 
+    async def _withhold(self, target: int, reason: str | None = None) -> None:
+        """Let a request go by; `reason` if it is not that of the throttle."""
+        self._clients[target].begun += 1  # the place in the schedule is used up all the same
+        self._valve.withhold(target, reason)
+        await asyncio.sleep(0)  # many in a row must not starve the loop
+
     async def _drain(self, seconds: float) -> None:
         """Wait for what is under way, then cancel it."""
         if self._live:

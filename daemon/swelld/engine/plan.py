@@ -1,5 +1,6 @@
 """What load processes and the shards in them are told, and what they say."""
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -94,16 +95,50 @@ class Change(msgspec.Struct, frozen=True, tag=True):
     """Of a closed loop, all shards together: more begin at once, a surplus ends after its present requests."""
 
 
+class Held(msgspec.Struct, frozen=True):
+    """The part of a load that is let through, and why it is not all of it."""
+
+    factor: float
+    """1 is all, 0 nothing."""
+    reason: str
+    """Safe as a label; empty if nothing is held back."""
+
+
 class Throttle(msgspec.Struct, frozen=True, tag=True):
     """To a shard: let only a part of the load through from now on, in this stage and all that follow.
 
     Of an open loop the share `factor` of the arrivals, evenly spread; of a closed loop so many of its users (rounded
-    up), the others wait. 1 is all, 0 nothing.
+    up), the others wait.
     """
 
     factor: float
     reason: str
-    """Safe as a label."""
+    targets: dict[int, Held] = {}
+    """Of those that less is sent to than to the others, what holds instead."""
+
+    @property
+    def why(self) -> str:
+        """The reason of what is held back most; empty if nothing is."""
+        return min((Held(self.factor, self.reason), *self.targets.values()), key=lambda held: held.factor).reason
+
+    def of(self, target: int) -> Held:
+        """What holds for one target."""
+        return self.targets.get(target) or Held(self.factor, self.reason)
+
+    def share(self, lane: Lane) -> float:
+        """The part of a lane's load that is let through."""
+        if not self.targets:
+            return self.factor
+        parts = zip(lane.targets, lane.weights, strict=True)
+        return sum(self.of(target).factor * weight for target, weight in parts) / sum(lane.weights)
+
+    def users(self, lane: Lane, users: int) -> int:
+        """How many of a closed loop's users in a lane may ask."""
+        return math.ceil(self.share(lane) * users - 1e-9)  # 0.1 * 30 is a bit more than 3
+
+
+FULL: Final = Throttle(1.0, "")
+"""Nothing is held back."""
 
 
 class End(msgspec.Struct, frozen=True, tag=True):
@@ -157,6 +192,8 @@ class Pulse(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """How many such values the process had taken before these: those of two runs of one process are the same."""
     process: int = 0
     """Its number in the system."""
+    moment: float | None = None
+    """Monotonic, when it was made; None where nobody knows."""
     withheld: dict[str, list[int]] = {}
     """Arrivals not sent since the last pulse, by reason and target: neither scheduled nor dropped."""
     lost: int = 0

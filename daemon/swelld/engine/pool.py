@@ -28,7 +28,8 @@ class Pool:
             log.warning("TLS to %s is NOT verified: anyone in between can read and change it", self.addresses.place)
         self._server_name = target.tls.server_name
         self.inbox = Inbox()
-        self._idle: list[Connection] = []
+        self._idle: dict[Connection, None] = {}
+        """In the order of their last use; thousands may be closed at once, so each has to be found at once."""
         self._all: set[Connection] = set()
         self._opening = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -47,7 +48,7 @@ class Pool:
     def idle(self) -> Connection | None:
         """The connection that was used last, if any is free."""
         while self._idle:
-            connection = self._idle.pop()
+            connection, _ = self._idle.popitem()
             if connection.usable:
                 return connection
         return None
@@ -59,7 +60,7 @@ class Pool:
             if connection is not None:
                 return connection, None
             if fresh and self._idle and self.open >= self.limit:
-                self._idle.pop().transport.close()
+                self._idle.popitem()[0].transport.close()
             if self.open < self.limit:
                 with self._opens():
                     return await self._connect()
@@ -112,13 +113,12 @@ class Pool:
         return Connection(self.inbox, self._on_idle, self._on_lost)
 
     def _on_idle(self, connection: Connection) -> None:
-        self._idle.append(connection)
+        self._idle[connection] = None
         self._wake()
 
     def _on_lost(self, connection: Connection) -> None:
         self._all.discard(connection)
-        if connection in self._idle:
-            self._idle.remove(connection)
+        self._idle.pop(connection, None)
         if not self._all and self._closed is not None:
             self._closed.set()
         self._wake()

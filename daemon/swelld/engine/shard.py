@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from swelld.checks.judge import Judge
+from swelld.clock import now
 from swelld.engine.calibrator import Calibrator
 from swelld.engine.client import Client
 from swelld.engine.loads import Load
@@ -141,8 +142,11 @@ class Shard:
                 load.stop(force=False)
             for one in main:
                 one.cancel()
-            await asyncio.gather(*main, *calibrating, return_exceptions=True)
+            found = await asyncio.gather(*main, *calibrating, return_exceptions=True)
             self._loads = []
+            for error in found[len(main) :]:  # the load itself does not suffer from it
+                if isinstance(error, Exception):
+                    log.error("the calibration beside stage %d broke: %r", order.number, error)
         self.pulse(whatever=True)
         self._report(StageDone(self._part, order.number))
 
@@ -187,6 +191,7 @@ class Shard:
                 waiting=sum(c.pool.waiting for c in self._clients),
                 largest_batch=self._largest_batch(),
                 cpu_seconds=time.process_time(),
+                moment=now(),
                 loop_lag=lag,
                 ticks=vitals.ticks - len(lag),
                 process=self._premises.process,

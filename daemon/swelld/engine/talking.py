@@ -1,13 +1,12 @@
 """Loads of sessions: a user asks, gets the answer, thinks, and asks on; a turn without a good answer ends it."""
 
 import asyncio
-import itertools
 import math
 from collections.abc import Coroutine
 
 from swelld.clock import now
 from swelld.engine.arriving import OpenLoad
-from swelld.engine.asking import ClosedLoad, Think
+from swelld.engine.asking import Claim, ClosedLoad, Think
 from swelld.engine.client import Client, Request, Ticket
 from swelld.engine.conversing import ConversingClient, Talk
 from swelld.engine.loads import WARMUP_PROMPTS, Load
@@ -46,7 +45,7 @@ class ClosedSessions(ClosedLoad, _Sessions):
 
     def __init__(self, order: RunStage, *context: object) -> None:
         super().__init__(order, *context)
-        self._talks = {warmup: itertools.count(*self._first_and_step) for warmup in (True, False)}
+        self._talks = {warmup: self._numbered(*self._first_and_step) for warmup in (True, False)}
 
     def _fill_at_first(self) -> None:
         """Nothing is kept ready: what is asked depends on what was answered."""
@@ -55,18 +54,25 @@ class ClosedSessions(ClosedLoad, _Sessions):
         """Likewise."""
 
     async def _ask_on(self, user: int, think: Think) -> None:
-        while await self._may_ask(user):
-            if not await self._see_through(user, think):
+        while (begun := await self._begun_by(user)) is not None:
+            if not await self._see_through(user, think, *begun):
                 return
             await think()
 
-    async def _see_through(self, user: int, think: Think) -> bool:
+    async def _begun_by(self, user: int) -> tuple[Claim, int, Talk] | None:
+        """The user's next session and its target, once it may ask; None if there is nothing left to be asked."""
+        while await self._may_ask(user) and (claim := self._claim()) is not None:
+            number = next(self._talks[claim.warmup])
+            target, talk = self._talk(number, warmup=claim.warmup)
+            if self._valve.may_ask(self._lane, target, number):
+                return claim, target, talk
+            await self._pass_over(target, claim)
+        return None
+
+    async def _see_through(self, user: int, think: Think, first: Claim, target: int, talk: Talk) -> bool:
         """One session; False if there is nothing left to be asked, or for this user."""
-        claim = self._claim()
-        if claim is None:
-            return False
-        target, talk = self._talk(next(self._talks[claim.warmup]), warmup=claim.warmup)
-        while True:
+        claim: Claim | None = first
+        while claim is not None:
             index = next(self._warmups if claim.warmup else self._numbers)
             ticket = talk.ticket(self._order.number, index, warmup=claim.warmup)
             await self._put(target, self._clients[target].prepare(talk.prompt()), ticket, claim)
@@ -76,8 +82,12 @@ class ClosedSessions(ClosedLoad, _Sessions):
                 await think()
             else:
                 await self._stopped_before(now() + talk.pause)
-            if not await self._may_ask(user) or (claim := self._claim()) is None:
+            if not await self._may_ask(user):
                 return False
+            if self._valve.shut(target):
+                return True  # the others go on: this user is free for them
+            claim = self._claim()
+        return False
 
 
 class OpenSessions(OpenLoad, _Sessions):
@@ -123,13 +133,13 @@ class OpenSessions(OpenLoad, _Sessions):
             due = now() + (talk.pause or 0.0)
             request = client.prepare(talk.prompt())
             ticket = talk.ticket(first.stage, first.index, due, warmup=first.warmup)
-            if await self._stopped_before(due) or not await self._let_through(meter):
+            if await self._stopped_before(due) or not await self._let_through(target, meter):
                 return
             exchange = client.start(request, ticket)
 
-    async def _let_through(self, meter: Meter | None) -> bool:
+    async def _let_through(self, target: int, meter: Meter | None) -> bool:
         """Wait for as long as nothing may be sent, and for room under a ceiling; False if stopped by then."""
-        while self._valve.factor <= 0.0 and not self._stopped.is_set():
+        while self._valve.shut(target) and not self._stopped.is_set():
             await self._news.wait()
         if meter is not None and not self._stopped.is_set():
             await meter.turn()

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from swelld import derived
 from swelld.analysis.precision import rate_error, ratio_error, share_floor
 from swelld.columns import Columns
 from swelld.distribution import Distribution, Floats
@@ -36,7 +37,7 @@ class Scatter:
     def add(self, moment: float, measurements: Sequence[Measurement], found: Columns) -> None:
         """Measured exchanges of one pulse, and their columns."""
         if self._origin is None:
-            begins = [m.sent if m.sent is not None else m.due for m in measurements]
+            begins = [derived.start(m) for m in measurements]
             self._origin = min((b for b in begins if b is not None), default=moment)
         while moment - self._origin >= MOST * self._width:
             self._coarsen()

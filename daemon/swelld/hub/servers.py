@@ -42,6 +42,11 @@ class Company:
     def __init__(self) -> None:
         self._there: dict[str, set[_Server]] = {}
 
+    @property
+    def places(self) -> int:
+        """How many servers are loaded now."""
+        return len(self._there)
+
     def join(self, server: "_Server") -> None:
         """Begin to load it: those that are there already, and the new one, are not alone."""
         there = self._there.setdefault(server.place, set())
@@ -52,7 +57,10 @@ class Company:
 
     def leave(self, server: "_Server") -> None:
         """No more requests."""
-        self._there.get(server.place, set()).discard(server)
+        there = self._there.get(server.place, set())
+        there.discard(server)
+        if not there:  # discovered targets come and go under ever new addresses
+            self._there.pop(server.place, None)
 
 
 class _Totals:
@@ -159,12 +167,14 @@ class Servers:
     async def end(self) -> None:
         """The last looks; each has a deadline of its own."""
         self._over.set()
-        await asyncio.gather(*self._watching)
-        if self._watching:
-            await asyncio.gather(*(server.settle() for server in self._servers.values()))
-        for server in self._servers.values():
-            self._company.leave(server)
-            server.sighting.forget()
+        try:
+            await asyncio.gather(*self._watching)
+            if self._watching:
+                await asyncio.gather(*(server.settle() for server in self._servers.values()))
+        finally:
+            for server in self._servers.values():
+                self._company.leave(server)
+                server.sighting.forget()
 
     def complete(self, result: Result) -> Result:
         """With what the servers said, and what that says of the figures."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from swelld import derived
 from swelld.columns import columns
 from swelld.distribution import Floats
 from swelld.hub.steady import MOST, Found, Steady
@@ -67,7 +68,7 @@ class Slices:
         by_target: dict[int, list[Measurement]] = defaultdict(list)
         for m in measurements:
             by_target[m.target].append(m)
-            begin = m.due if m.due is not None else m.sent
+            begin = m.due if m.due is not None else derived.start(m)
             if not m.warmup and begin is not None and self._counts(begin, m.end):
                 groups[m.target, self._place(begin)].append(m)
         for key, group in groups.items():
@@ -75,7 +76,8 @@ class Slices:
                 self._tallies[key] = self._empty(Window(self._stage, self._steady.start))
             self._tallies[key].count(columns(group, self._thresholds))
         for target, group in by_target.items():
-            self._amounts[target].add(group, self._steady.start, self._width, self._steady.until)
+            good = columns(group, self._thresholds).good_ends if self._thresholds else np.empty(0)
+            self._amounts[target].add(group, good, self._steady.start, self._width, self._steady.until)
 
     def _counts(self, begin: float, end: float | None) -> bool:
         """Open loop: due before the drain. Closed loop: over before it, for what comes later met a lighter load."""
@@ -106,10 +108,10 @@ class Amounts:
     """What fell into each slice: answers, tokens, seconds of exchanges under way."""
 
     def __init__(self) -> None:
-        self._rows = np.zeros((4, MOST))
+        self._rows = np.zeros((5, MOST))
 
-    def add(self, batch: Sequence[Measurement], start: float, width: float, until: float) -> None:
-        """What happened after `until` is left out."""
+    def add(self, batch: Sequence[Measurement], good_ends: Floats, start: float, width: float, until: float) -> None:
+        """What happened after `until` is left out; `good_ends` are of those that met every threshold."""
         batch = [m for m in batch if m.sent is not None and m.end is not None]
         if not batch:
             return
@@ -117,6 +119,7 @@ class Amounts:
         edges = start + width * np.arange(MOST)[:, None]
         overlap = np.minimum(np.minimum(end, until), edges + width) - np.maximum(sent, edges)
         self._rows[3] += np.maximum(0.0, overlap).sum(axis=1)
+        self._spread(4, good_ends, np.ones(good_ends.size), start, width, until)
         good = [m for m in batch if m.outcome is Outcome.OK]
         ends = np.array([m.end for m in good])
         self._spread(0, ends, np.ones(len(good)), start, width, until)
@@ -128,15 +131,15 @@ class Amounts:
 
     def since(self, first: int) -> Inside:
         """The sums from a slice on."""
-        requests, inputs, outputs, busy = self._rows[:, first:].sum(axis=1)
+        requests, inputs, outputs, busy, good = self._rows[:, first:].sum(axis=1)
         inside = Inside()
-        inside.requests, inside.input_tokens = round(requests), round(inputs)
+        inside.requests, inside.good, inside.input_tokens = round(requests), round(good), round(inputs)
         inside.output_tokens, inside.busy = float(outputs), float(busy)
         return inside
 
     def coarsen(self) -> None:
         """Merge pairs of slices."""
-        merged = self._rows.reshape(4, MOST // 2, 2).sum(axis=2)
+        merged = self._rows.reshape(5, MOST // 2, 2).sum(axis=2)
         self._rows = np.concatenate([merged, np.zeros_like(merged)], axis=1)
 
     def _spread(self, row: int, moments: Floats, amounts: Floats, start: float, width: float, until: float) -> None:

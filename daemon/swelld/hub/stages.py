@@ -70,7 +70,9 @@ class Stages:
         """How much of all is over, every stage counted alike; None if there is no end."""
         if not self.known or self._spec.endless:
             return None
-        return (level.number + level.fraction()) / max(level.number + 1, self.expected()) if level else 0.0
+        if level is None:
+            return max(0, self._number) / max(1, self._number, self.expected())
+        return (level.number + level.fraction()) / max(level.number + 1, self.expected())
 
     def complete(self, result: Result) -> Result:
         """The result with what was decided on the way."""

@@ -18,6 +18,8 @@ THROTTLED: Final = 0.1
 """Share of a window for which the container's CPU quota may stop us."""
 SCHEDULE_LAG: Final = 0.010
 """Seconds between due and sent (connecting not counted) at the 99th percentile."""
+LEAST_SECONDS: Final = 0.05
+"""In less a share cannot be told; the last pulse of a stage may follow close on the one before."""
 SATURATED_WINDOWS: Final = 0.05
 """Share of a stage's windows that may be saturated before its figures are in doubt."""
 
@@ -37,32 +39,33 @@ class Watch:
     """What is wrong right now."""
     _largest_batch: int = 0
     _most_waiting: int = 0
+    _cpu: dict[int, tuple[float, float]] = field(default_factory=dict)
+    """By shard: a moment, and the CPU seconds used by then."""
     _throttled: float = 0.0
-    _last: dict[int, tuple[float, float, float]] = field(default_factory=dict)
+    _quota: tuple[float, float] | None = None
+    """A moment, and for how long the container's quota had stopped it by then."""
+    _stopped: float | None = None
+    """The share of the time for which it did of late."""
 
     def pulse(self, pulse: Pulse, moment: float, throttled_seconds: float) -> bool:
         """One window of one shard; `throttled_seconds` is the container's total. True if the window was saturated."""
         lag = np.asarray(pulse.loop_lag)
-        share = throttled = None
-        before = self._last.get(pulse.shard)
-        if before is not None and moment > before[0]:
-            share = (pulse.cpu_seconds - before[1]) / (moment - before[0])
-            throttled = (throttled_seconds - before[2]) / (moment - before[0])
+        share = self._cpu_share(pulse, moment)
+        if share is not None:
             self.busiest = max(self.busiest or 0.0, share)
-            self._throttled += max(0.0, throttled_seconds - before[2])
-        self._last[pulse.shard] = (moment, pulse.cpu_seconds, throttled_seconds)
+        self._see_quota(moment, throttled_seconds)
         self.loop_lag.update(lag)
         self._largest_batch = max(self._largest_batch, pulse.largest_batch)
         self._most_waiting = max(self._most_waiting, pulse.waiting)
         self.windows += 1
         self.lost += pulse.lost
-        self.warning = _warning(float(np.median(lag)) if lag.size else None, share, throttled)
+        self.warning = _warning(float(np.median(lag)) if lag.size else None, share, self._stopped)
         self.saturated_windows += self.warning is not None
         return self.warning is not None
 
     def died(self, shard: int, how: str, lost: int) -> None:
         """A load process died in the middle of the stage."""
-        self._last.pop(shard, None)
+        self._cpu.pop(shard, None)
         self.deaths.append(f"load process {shard} died ({how}) and was replaced; {lost} requests under way were lost")
 
     def verdict(
@@ -87,6 +90,25 @@ class Watch:
             largest_read_batch=self._largest_batch,
             throttled_seconds=self._throttled,
         )
+
+    def _cpu_share(self, pulse: Pulse, moment: float) -> float | None:
+        """By the shard's own clock: pulses may have waited for the hub, and come all at once."""
+        at = moment if pulse.moment is None else pulse.moment
+        before = self._cpu.get(pulse.shard)
+        if before is not None and at - before[0] < LEAST_SECONDS:
+            return None
+        self._cpu[pulse.shard] = at, pulse.cpu_seconds
+        return None if before is None else (pulse.cpu_seconds - before[1]) / (at - before[0])
+
+    def _see_quota(self, moment: float, total: float) -> None:
+        """It is the container's: however many shards are heard, what it has stopped is counted once."""
+        if self._quota is None:
+            self._quota = moment, total
+            return
+        before, known = self._quota
+        if moment - before >= LEAST_SECONDS:
+            self._quota, self._stopped = (moment, total), (total - known) / (moment - before)
+            self._throttled += max(0.0, total - known)
 
     def _saturation(self) -> list[str]:
         if self.saturated_windows <= SATURATED_WINDOWS * self.windows:

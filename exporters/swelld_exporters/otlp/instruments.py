@@ -21,6 +21,7 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.sdk.metrics.export import Buckets as ExponentialBuckets
 
+from swelld import derived
 from swelld.columns import Columns, columns
 from swelld.distribution import SCHEMA, Distribution
 from swelld.measurement import Measurement, Outcome
@@ -90,7 +91,7 @@ class Instruments:
     def _add_failed(self, base: Attributes, failed: Sequence[Measurement]) -> None:
         lasted: dict[str, list[float]] = defaultdict(list)
         for m in failed:
-            start = m.sent if m.sent is not None else m.due
+            start = derived.start(m)
             if start is not None and m.end is not None:
                 lasted[(m.error_type or m.outcome).value].append(m.end - start)
         for error, seconds in lasted.items():

@@ -52,7 +52,7 @@ class HttpSender:
         data = await asyncio.to_thread(gzip.compress, request, 5) if self._to.gzip else request
         async with session.post(self._to.url, data=data, allow_redirects=False) as answer:
             body = await answer.content.read(65536)
-            if answer.status == 200:
+            if 200 <= answer.status < 300:
                 self._rejected(body)
                 return
             text = f"{self._to.url} answered HTTP {answer.status}: {_excerpt(body)}"
@@ -135,25 +135,37 @@ class GrpcSender:
 
 
 def _rejected(signal: Signal) -> Callable[[bytes], None]:
-    """Reads the answer of a receiver that took a request; Partial if it refused some of it."""
+    """Reads the answer of a receiver that took a request; Partial if it refused some of it.
+
+    An answer that cannot be read changes nothing of that: a second try would deliver everything twice.
+    """
 
     def read(body: bytes) -> None:
-        if not body:
+        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+        try:
+            refused, said = _refused(signal, body)
+        except DecodeError:
             return
-        if signal == "traces":
-            from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-
-            spans = ExportTraceServiceResponse.FromString(body).partial_success
-            refused, said = spans.rejected_spans, spans.error_message
-        else:
-            from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
-
-            points = ExportMetricsServiceResponse.FromString(body).partial_success
-            refused, said = points.rejected_data_points, points.error_message
         if refused:
             raise Partial(f"the receiver refused {refused}: {_excerpt(said)}", refused)
 
     return read
+
+
+def _refused(signal: Signal, body: bytes) -> tuple[int, str]:
+    """How many spans or points a receiver refused, and why."""
+    if not body:
+        return 0, ""
+    if signal == "traces":
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+        spans = ExportTraceServiceResponse.FromString(body).partial_success
+        return spans.rejected_spans, spans.error_message
+    from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+
+    points = ExportMetricsServiceResponse.FromString(body).partial_success
+    return points.rejected_data_points, points.error_message
 
 
 def _retry_info(error: Any) -> float | None:

@@ -100,10 +100,10 @@ def _context(trace_id: int, span_id: int) -> SpanContext:
 
 
 def _bounds(m: Measurement) -> tuple[float, float]:
-    """Monotonic; a request that was never sent begins when it was due, if at all it was, and else is a moment."""
+    """Monotonic; the connecting belongs to it."""
     moments = derived.token_moments(m)
     ended = float(moments[-1]) if moments.size and m.outcome is Outcome.OK else m.end
-    begun = m.sent - (m.connect or 0.0) if m.sent is not None else m.due
+    begun = m.sent - (m.connect or 0.0) if m.sent is not None else derived.start(m)
     if begun is None:
         begun = ended
     assert begun is not None

@@ -53,14 +53,21 @@ def _first(*names: str) -> list[Way]:
     return [[Pick(name)] for name in names]
 
 
-def _mean(*names: str) -> tuple[list[Way], list[Way]]:
-    """Sum and count of a histogram."""
-    return _first(*(f"{name}_sum" for name in names)), _first(*(f"{name}_count" for name in names))
+def _ttft(*names: str) -> dict[Quantity, list[Way]]:
+    """Sum and count of a histogram, under the first of its names over the versions."""
+    return _mean(Quantity.TTFT_SUM, Quantity.TTFT_COUNT, names)
+
+
+def _e2e(*names: str) -> dict[Quantity, list[Way]]:
+    """Likewise."""
+    return _mean(Quantity.E2E_SUM, Quantity.E2E_COUNT, names)
+
+
+def _mean(sum_: Quantity, count: Quantity, names: tuple[str, ...]) -> dict[Quantity, list[Way]]:
+    return {sum_: _first(*(f"{name}_sum" for name in names)), count: _first(*(f"{name}_count" for name in names))}
 
 
 def _vllm() -> Engine:
-    ttft_sum, ttft_count = _mean("vllm:time_to_first_token_seconds")
-    e2e_sum, e2e_count = _mean("vllm:e2e_request_latency_seconds")
     return Engine(
         "vllm",
         ("vllm:",),
@@ -74,10 +81,8 @@ def _vllm() -> Engine:
             Quantity.REQUESTS: [[Pick("vllm:request_success_total", without={"finished_reason": ("abort", "error")})]],
             Quantity.INPUT_TOKENS: _first("vllm:prompt_tokens_total"),
             Quantity.OUTPUT_TOKENS: _first("vllm:generation_tokens_total"),
-            Quantity.TTFT_SUM: ttft_sum,
-            Quantity.TTFT_COUNT: ttft_count,
-            Quantity.E2E_SUM: e2e_sum,
-            Quantity.E2E_COUNT: e2e_count,
+            **_ttft("vllm:time_to_first_token_seconds"),
+            **_e2e("vllm:e2e_request_latency_seconds"),
         },
     )
 
@@ -86,8 +91,6 @@ def _sglang() -> Engine:
     def either(name: str) -> tuple[str, str]:
         return f"sglang:{name}", f"sglang_{name}"
 
-    ttft_sum, ttft_count = _mean(*either("time_to_first_token_seconds"))
-    e2e_sum, e2e_count = _mean(*either("e2e_request_latency_seconds"))
     return Engine(
         "sglang",
         ("sglang:", "sglang_"),
@@ -101,16 +104,13 @@ def _sglang() -> Engine:
             Quantity.REQUESTS: _first(*either("num_requests_total")),
             Quantity.INPUT_TOKENS: _first(*either("prompt_tokens_total")),
             Quantity.OUTPUT_TOKENS: _first(*either("generation_tokens_total")),
-            Quantity.TTFT_SUM: ttft_sum,
-            Quantity.TTFT_COUNT: ttft_count,
-            Quantity.E2E_SUM: e2e_sum,
-            Quantity.E2E_COUNT: e2e_count,
+            **_ttft(*either("time_to_first_token_seconds")),
+            **_e2e(*either("e2e_request_latency_seconds")),
         },
     )
 
 
 def _tgi() -> Engine:
-    e2e_sum, e2e_count = _mean("tgi_request_duration")
     return Engine(
         "tgi",
         ("tgi_",),
@@ -120,8 +120,7 @@ def _tgi() -> Engine:
             Quantity.REQUESTS: _first("tgi_request_success", "tgi_request_success_total"),
             Quantity.INPUT_TOKENS: _first("tgi_request_input_length_sum"),
             Quantity.OUTPUT_TOKENS: _first("tgi_request_generated_tokens_sum"),
-            Quantity.E2E_SUM: e2e_sum,
-            Quantity.E2E_COUNT: e2e_count,
+            **_e2e("tgi_request_duration"),
         },
     )
 
@@ -176,8 +175,6 @@ def _triton_trtllm() -> Engine:
 
 
 def _trtllm() -> Engine:
-    ttft_sum, ttft_count = _mean("trtllm_time_to_first_token_seconds")
-    e2e_sum, e2e_count = _mean("trtllm_e2e_request_latency_seconds")
     return Engine(
         "trtllm",
         ("trtllm_",),
@@ -186,17 +183,13 @@ def _trtllm() -> Engine:
             Quantity.RUNNING: _first("trtllm_num_requests_running"),
             Quantity.KV_CACHE: _first("trtllm_kv_cache_utilization"),
             Quantity.REQUESTS: _first("trtllm_request_success_total"),
-            Quantity.TTFT_SUM: ttft_sum,
-            Quantity.TTFT_COUNT: ttft_count,
-            Quantity.E2E_SUM: e2e_sum,
-            Quantity.E2E_COUNT: e2e_count,
+            **_ttft("trtllm_time_to_first_token_seconds"),
+            **_e2e("trtllm_e2e_request_latency_seconds"),
         },
     )
 
 
 def _dynamo() -> Engine:
-    ttft_sum, ttft_count = _mean("dynamo_frontend_time_to_first_token_seconds")
-    e2e_sum, e2e_count = _mean("dynamo_frontend_request_duration_seconds")
     return Engine(
         "dynamo",
         ("dynamo_frontend_",),
@@ -210,10 +203,8 @@ def _dynamo() -> Engine:
             Quantity.OUTPUT_TOKENS: _first(
                 "dynamo_frontend_output_tokens_total", "dynamo_frontend_output_sequence_tokens_sum"
             ),
-            Quantity.TTFT_SUM: ttft_sum,
-            Quantity.TTFT_COUNT: ttft_count,
-            Quantity.E2E_SUM: e2e_sum,
-            Quantity.E2E_COUNT: e2e_count,
+            **_ttft("dynamo_frontend_time_to_first_token_seconds"),
+            **_e2e("dynamo_frontend_request_duration_seconds"),
         },
     )
 

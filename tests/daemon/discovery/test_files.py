@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from swelld.discovery.by_file import FileSource
+from swelld.discovery.settings import FileSD
 from watching import Watching
 
 
@@ -38,6 +40,19 @@ async def test_files_are_read_and_read_again(watching: Watching, tmp_path: Path)
     assert await watching.next() == {"b-1": "http://b:1", "d-1": "http://d:1", "e-1": "http://e:1"}
     assert 'swelld_discovered_targets{kind="file"} 3' in watching.lines()
     assert watching.value('swelld_discovery_refresh_failures_total{kind="file"}') == 0
+
+
+async def test_nothing_is_kept_of_files_that_are_gone(tmp_path: Path) -> None:
+    source = FileSource(FileSD(files=[f"{tmp_path}/*.json"]))
+    for number in range(20):  # a file for each pod, under ever new names
+        file = tmp_path / f"pod-{number}.json"
+        put(file, f"pod-{number}:1")
+        (place,) = await source.places()
+        (labels,) = await source.read(place)
+        assert labels["__address__"] == f"pod-{number}:1"
+        file.unlink()
+    assert list(await source.places()) == []
+    assert source._known == {}
 
 
 async def test_what_does_not_change_is_not_told(watching: Watching, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """One request and its answer at byte level: moments, outcomes, connections."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -43,17 +44,22 @@ class Harness:
         return self.measurements[-1]
 
 
+async def play(writer: asyncio.StreamWriter, pieces: Sequence[bytes | float]) -> None:
+    """A number is a pause in seconds."""
+    for piece in pieces:
+        if isinstance(piece, float):
+            await asyncio.sleep(piece)
+        else:
+            writer.write(piece)
+
+
 def answering(*pieces: bytes | float) -> Script:
-    """Every request gets these pieces; a number is a pause in seconds."""
+    """Every request gets these pieces."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             await read_request(reader)
-            for piece in pieces:
-                if isinstance(piece, float):
-                    await asyncio.sleep(piece)
-                else:
-                    writer.write(piece)
+            await play(writer, pieces)
 
     return script
 
@@ -63,11 +69,7 @@ def once(*pieces: bytes | float, reset: bool = False) -> Script:
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)
-        for piece in pieces:
-            if isinstance(piece, float):
-                await asyncio.sleep(piece)
-            else:
-                writer.write(piece)
+        await play(writer, pieces)
         if reset:
             await asyncio.sleep(0.02)
             writer.transport.abort()
@@ -141,10 +143,28 @@ async def test_a_request_on_a_connection_closed_under_it_is_sent_again() -> None
 OK_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
 
 
+async def test_a_request_that_was_answered_before_it_was_sent_shares_its_connection_with_no_other() -> None:
+    long = Prompt(name="p", messages=(Message("user", "x" * 2**25),))  # more than the system takes at once
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(status(429))
+        await asyncio.sleep(0.1)
+        await reader.read()
+
+    async with RawServer(script) as server, Harness(server.url, timeouts={"first_token": 10.0}) as harness:
+        for prompt in (long, PROMPT):
+            await harness.client.exchange(harness.client.prepare(prompt), TICKET)
+        assert [m.outcome for m in harness.measurements] == [Outcome.THROTTLED, Outcome.THROTTLED]
+        assert server.connections == 2
+
+
 def status(code: int, body: bytes = b'{"error":{"message":"no"}}') -> bytes:
     return b"HTTP/1.1 %d X\r\ncontent-length: %d\r\n\r\n%s" % (code, len(body), body)
 
 
+UPGRADE = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n"
+DEEP = chunk(b'data: {"choices":%s\n\n' % (b"[" * 20_000))
 OOPS = chunk(b'data: {"error":{"message":"oops"}}\n\n')
 FULL = chunk(b'data: {"error":{"message":"full","code":503}}\n\n')
 
@@ -158,12 +178,16 @@ FULL = chunk(b'data: {"error":{"message":"full","code":503}}\n\n')
         (answering(status(503)), Outcome.THROTTLED, ErrorType.HTTP_503, "HTTP 503"),
         (answering(status(500)), Outcome.FAILED, ErrorType.HTTP_5XX, "HTTP 500"),
         (answering(status(302)), Outcome.GARBLED, ErrorType.PROTOCOL, "redirects"),
+        (answering(UPGRADE), Outcome.GARBLED, ErrorType.PROTOCOL, "not HTTP"),
         (once(), Outcome.TRUNCATED, ErrorType.TRUNCATED, "before it answered"),
+        (once(b"HTTP/1.1 100 Continue\r\n\r\n"), Outcome.TRUNCATED, ErrorType.TRUNCATED, "in the middle"),
         (once(HEAD, event("a")), Outcome.TRUNCATED, ErrorType.TRUNCATED, "in the middle"),
         (once(HEAD, event("a"), reset=True), Outcome.TRUNCATED, ErrorType.TRUNCATED, "in the middle"),
         (answering(HEAD, event("a"), END), Outcome.TRUNCATED, ErrorType.TRUNCATED, ""),
         (answering(b"SSH-2.0-OpenSSH\r\n"), Outcome.GARBLED, ErrorType.PROTOCOL, "not HTTP"),
         (answering(HEAD, chunk(b"data: {nonsense\n\n"), END), Outcome.GARBLED, ErrorType.PROTOCOL, "nonsense"),
+        (answering(HEAD, DEEP, END), Outcome.GARBLED, ErrorType.PROTOCOL, "[[["),
+        (answering(HEAD, event("a"), DEEP, END), Outcome.GARBLED, ErrorType.PROTOCOL, "[[["),
         (answering(HEAD, OOPS, END), Outcome.FAILED, ErrorType.STREAM_ERROR, "oops"),
         (answering(HEAD, FULL, END), Outcome.THROTTLED, ErrorType.HTTP_503, "full"),
     ],
@@ -200,6 +224,9 @@ async def test_nobody_there_is_unreachable() -> None:
     async with Harness(url) as harness:
         m = await harness.ask()
     assert (m.outcome, m.error_type, m.sent) == (Outcome.UNREACHABLE, ErrorType.CONNECT, None)
+    assert m.tried is not None
+    assert m.end is not None
+    assert m.tried < m.end
 
 
 async def test_an_unknown_name_is_unreachable_by_dns() -> None:

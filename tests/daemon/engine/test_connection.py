@@ -49,6 +49,9 @@ class Wire:
     def write(self, _data: bytes) -> None:
         pass
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
     def is_closing(self) -> bool:
         return bool(self.closed)
 
@@ -258,6 +261,28 @@ async def test_a_backlog_is_parsed_in_order_and_others_have_their_turn_in_betwee
     assert [data for data, _ in slow.parsed[1:]] == [data for data, _ in reads]
     assert set(turns) >= {2, 3, 4, 5, 6}
     assert inbox.largest == 6
+
+
+class Broken:
+    """A connection that no read can be parsed for."""
+
+    def parse(self, _data: bytes, _moment: float) -> None:
+        raise RuntimeError("broken")
+
+
+async def test_reads_behind_one_that_cannot_be_parsed_are_parsed_all_the_same() -> None:
+    inbox, slow = Inbox(), Slow()
+    connection: Any = slow
+    broken: Any = Broken()
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(str(context["exception"])))
+    inbox.put(connection, b"alone", 0.5)
+    inbox.put(broken, b"x", 0.500001)
+    inbox.put(connection, b"behind", 0.500002)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert slow.parsed == [(b"alone", 0.5), (b"behind", 0.500002)]
+    assert told == ["broken"]
 
 
 async def test_what_waits_is_parsed_when_a_connection_is_lost() -> None:

@@ -12,6 +12,8 @@ import psutil
 import pytest
 
 from crews import carry_out, load_processes, opened, plan_for, report_of, rest_of
+from measurements import measured
+from pulses import pulse
 from sim_client import truth
 from swelld.clock import now
 from swelld.engine import crew as crews
@@ -22,7 +24,7 @@ from swelld.engine.fleet import Fleet
 from swelld.engine.plan import Broken, Died, Opened, Pulse, RunStage, StageDone, Stop, Throttle
 from swelld.load.arrivals import passes
 from swelld.load.stage import ClosedStage, OpenStage
-from swelld.measurement import Measurement, Outcome
+from swelld.measurement import Outcome
 from swelld.prompts.finite import FinitePrompts
 from swelld.prompts.inline import Inline
 from swelld.sim import SimOptions, simulated
@@ -255,28 +257,14 @@ async def test_a_run_that_does_not_listen_loses_pulses_and_learns_how_much(
     monkeypatch.setattr(crews, "MOST_PULSES", 3)
     mail = crews.Mail()
 
-    def pulse(count: int) -> Pulse:
-        m = Measurement(stage=0, target=0, index=0, warmup=False, outcome=Outcome.OK)
-        return Pulse(
-            shard=0,
-            measurements=[m] * count,
-            begun=[0],
-            in_flight=[0],
-            connections=[0],
-            waiting=0,
-            largest_batch=0,
-            cpu_seconds=0.0,
-            loop_lag=[],
-        )
-
     for count in (1, 1, 1, 4, 5):
-        mail.put(pulse(count))
+        mail.put(pulse(measurements=[measured()] * count))
     mail.put(StageDone(0, 0))  # is never lost
     assert mail.queue.qsize() == 4
     for _ in range(4):
         mail.queue.get_nowait()
-    mail.put(pulse(1))
-    mail.put(pulse(1))
+    mail.put(pulse(measurements=[measured()]))
+    mail.put(pulse(measurements=[measured()]))
     found = [mail.queue.get_nowait() for _ in range(2)]
     assert [report.lost for report in found if isinstance(report, Pulse)] == [9, 0]
 

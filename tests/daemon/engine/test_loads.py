@@ -101,6 +101,19 @@ async def test_arrivals_beyond_the_limit_are_dropped() -> None:
     assert sorted(numbers) == list(range(30))
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3])
+async def test_fewer_open_requests_than_shards_starve_none_of_the_arrivals(limit: int) -> None:
+    notes = Notes()  # it answers at once: nothing has to be dropped, unless this machine stands still
+    stage = OpenStage(label="r", rate=100.0, requests=20, warmup_requests=4, max_in_flight=limit)
+    await carry_out(loads(stage, notes, parts=4))
+    dropped = [asked.ticket.index for asked in notes.dropped if not asked.ticket.warmup]
+    assert sorted(notes.numbers + dropped) == list(range(20))
+    assert len(dropped) <= 4
+    slow = Notes(0.5)
+    await carry_out(loads(OpenStage(label="r", rate=1000.0, requests=20, max_in_flight=limit), slow, parts=4))
+    assert (len(slow.asked), len(slow.dropped), slow.most) == (limit, 20 - limit, limit)
+
+
 async def test_weights_hold_over_a_short_stretch() -> None:
     first, second = Notes(), Notes()
     await carry_out(loads(ClosedStage(label="c", users=3, requests=40), first, second))

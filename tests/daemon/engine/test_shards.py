@@ -2,20 +2,25 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from crews import carry_out as stage_of
+from crews import opened, plan_for
 from runs import Kept, carry_out, one_target, settings_for
 from swelld.adapters.openai import OpenAIChat
 from swelld.clock import now
+from swelld.engine.calibrator import Calibrator
 from swelld.engine.crew import Crew
 from swelld.engine.fleet import crew
-from swelld.engine.plan import Lane, Opened, Plan, RunStage, StageDone, Stop
+from swelld.engine.plan import Calibration, Lane, Opened, Plan, RunStage, StageDone, Stop
 from swelld.engine.target import Target
 from swelld.load.stage import ClosedStage
+from swelld.measurement import Outcome
 from swelld.prompts.inline import Inline
 from swelld.result import Progress
 from swelld.sim import SimOptions, simulated
@@ -154,3 +159,25 @@ async def test_a_stop_on_the_heels_of_an_order_is_heard(sim: str, shards: int | 
         assert await next_of(one, StageDone) == StageDone(0, 0)
     finally:
         await one.aclose()
+
+
+class Broken:
+    """A calibration that does not get far."""
+
+    async def run(self) -> None:
+        raise RuntimeError("no simulator")
+
+    def stop(self, *, force: bool) -> None:
+        assert not force
+
+
+async def test_a_calibration_that_breaks_is_told_and_the_load_goes_on(
+    sim: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Calibrator, "beside", lambda *_: [Broken()])
+    plan = plan_for(sim)
+    calibration = Calibration(target=plan.targets[0], adapter=OpenAIChat, ttft=0.002, beside=True)
+    async with opened(crew(replace(plan, calibration=calibration), "inline")) as alone:
+        measured = await stage_of(alone, ClosedStage(label="concurrency=1", users=1, requests=5))
+    assert [m.outcome for m in measured] == [Outcome.OK] * 5
+    assert caplog.messages == ["the calibration beside stage 0 broke: RuntimeError('no simulator')"]

@@ -15,10 +15,8 @@ from runs import HERE, Kept, carry_out, one_target, settings_for
 from sim_client import ask
 from swelld.app.spec import specify
 from swelld.engine.launch import crew
-from swelld.engine.target import Target
 from swelld.hub.run import Run
 from swelld.hub.servers import Company, Servers
-from swelld.hub.sighting import scraper
 from swelld.result import Result, ServerResult
 from swelld.sim import SimOptions, simulated
 from swelld_exporters.prometheus.registry import Registry
@@ -318,40 +316,20 @@ async def test_runs_that_load_a_server_together_are_not_compared(tmp_path: Path)
     assert levels(alone) == {"requests": "PASS", "tokens": "PASS"}
 
 
-# --- where it looks, and what it tells there
+class Place:
+    """A server, as far as its company knows it."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self.alone = True
 
 
-@pytest.mark.parametrize(
-    ("url", "first"),
-    [
-        ("http://gpu:8000", "http://gpu:8000/metrics"),
-        ("http://gpu:8000/v1", "http://gpu:8000/metrics"),
-        ("https://gpu/llm/v1/chat/completions", "https://gpu/llm/metrics"),
-        ("http://[::1]:8000/completion", "http://[::1]:8000/metrics"),
-    ],
-)
-def test_metrics_are_looked_for_below_the_target(url: str, first: str) -> None:
-    pages = scraper(Target(url=url)).pages
-    assert [page.url for page in pages] == [first, first.replace("/metrics", "/prometheus/metrics")]
-    assert {page.socket_path for page in pages} == {None}
-
-
-def test_metrics_over_the_targets_unix_socket() -> None:
-    assert scraper(Target(url="unix:///run/llm.sock")).pages[0] == ("http://localhost/metrics", "/run/llm.sock")
-
-
-@pytest.mark.parametrize(
-    ("url", "told"),
-    [
-        ("auto", True),
-        ("http://gpu:8000/other", True),
-        ("http://gpu:9000/metrics", False),
-        ("https://gpu:8000/m", False),
-    ],
-)
-def test_credentials_go_to_the_targets_own_host_only(url: str, told: bool) -> None:
-    target = Target.model_validate(
-        {"url": "http://gpu:8000", "api_key": "s3cret", "headers": {"X-Team": "a"}, "metrics": url}
-    )
-    sent = scraper(target)._headers()
-    assert sent == ({"authorization": "Bearer s3cret", "x-team": "a"} if told else {})
+def test_a_place_that_nobody_loads_any_more_is_forgotten() -> None:
+    company = Company()
+    for number in range(1000):  # pods come and go
+        server: Any = Place(f"http://10.0.0.{number}:8000/metrics")
+        company.join(server)
+        company.leave(server)
+        company.leave(server)  # also by a run that failed before it began
+        assert server.alone
+    assert company.places == 0

@@ -12,12 +12,13 @@ import pytest
 
 from measurements import measured
 from runs import carry_out, one_target, settings_for
+from swelld import derived
 from swelld.columns import columns
 from swelld.hub.phases import Phasing
 from swelld.hub.steady import MOST, Found, Steady, truncation
 from swelld.hub.tally import Tally, Window
 from swelld.load.stage import ClosedStage, OpenStage
-from swelld.measurement import Measurement, Outcome, TokenSource
+from swelld.measurement import ErrorType, Measurement, Outcome, TokenSource
 from swelld.result import Phases, StageResult, Statistics, Validity
 from swelld.sim import SimOptions, simulated
 
@@ -103,7 +104,7 @@ def figures(
     tally = Tally({"e2e": 0.5}, Window(stage, START), (75.0,))
     phasing = Phasing(stage, START, [tally], asked, thresholds={"e2e": 0.5}, percentiles=(75.0,))
     ordered = sorted(done, key=lambda m: m.end or 0.0)
-    begins = np.sort([m.sent if m.sent is not None else m.due for m in done])
+    begins = np.sort([derived.start(m) or 0.0 for m in done])
     last = ordered[-1].end or 0.0
     taken = 0
     for number in itertools.count(1):
@@ -319,6 +320,21 @@ def test_figures_of_the_steady_part_count_what_is_inside_it() -> None:
     assert result.mean_in_flight == pytest.approx(20.0, rel=0.01)
     assert result.goodput is not None
     assert (result.goodput.good, result.goodput.total) == (sum(b - a <= 0.5 for a, b in inside), len(inside))
+    good = sum(begin <= b <= end and b - a <= 0.5 for a, b in spans)  # of the same requests
+    assert result.goodput.rate == pytest.approx(good / phases.steady_seconds)
+
+
+def test_a_request_that_reached_nobody_failed_in_the_steady_part() -> None:
+    stage = closed(ramp_up=5.0, requests=1500)
+    done = exchanges(stage, closed_loop(stage, exponential(0.3)))
+    clean = figures(stage, done)
+    assert clean.phases.ramp_seconds is not None
+    moment = START + clean.phases.ramp_seconds + 1.0
+    done.append(measured(Outcome.UNREACHABLE, error_type=ErrorType.CONNECT, tried=moment, end=moment + 0.001))
+    result = figures(stage, done)
+    assert (clean.requests.failed, result.requests.failed) == (0, 1)
+    assert result.requests.scheduled == clean.requests.scheduled + 1
+    assert result.failed.count == 1
 
 
 def test_in_an_open_loop_what_is_due_inside_counts_whenever_it_ends() -> None:

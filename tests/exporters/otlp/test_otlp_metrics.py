@@ -124,6 +124,14 @@ async def test_a_failed_operation_counts_no_tokens(there: Receiver) -> None:
     }
 
 
+async def test_an_operation_that_reached_nobody_failed(there: Receiver) -> None:
+    """In a closed loop, where it was never due."""
+    unreached = bad(outcome=Outcome.UNREACHABLE, error_type=ErrorType.CONNECT, status=None, sent=None, tried=1001.0)
+    found = await points(there, exchanged(unreached))
+    point = found["gen_ai.client.operation.duration"][("error.type", "connect"),]
+    assert (point.count, point.sum) == (1, pytest.approx(0.2))
+
+
 async def test_a_dropped_arrival_is_no_operation(there: Receiver) -> None:
     dropped = bad(outcome=Outcome.DROPPED, error_type=None, sent=None, due=1001.0)
     found = await points(there, exchanged(dropped), exchanged(bad(error_type=ErrorType.HTTP_5XX)))

@@ -286,6 +286,15 @@ async def test_a_receiver_may_say_when_to_come_again(there: Receiver) -> None:
     assert there.requests == 1
 
 
+@pytest.mark.parametrize("status", [200, 202])
+async def test_what_a_receiver_took_is_delivered_whatever_else_it_says(there: Receiver, status: int) -> None:
+    there.refusals = [status]  # with a text that is no OTLP
+    async with Traces(endpoint=there.http) as traces:
+        traces.outlet.put([exchanged()])
+        await until(lambda: traces.counted() == (1, 0, 0))
+    assert there.requests == 1
+
+
 async def test_spans_that_are_refused_for_good_failed(there: Receiver, protocol: str) -> None:
     there.refusals = [FINAL[protocol]]
     async with Traces(endpoint=there.url(protocol), protocol=protocol) as traces:

@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 import msgspec
 
-from swelld.api.addresses import Policy, Resolver
 from swelld.api.control import (
     NAME_PATTERN,
     Annotation,
@@ -16,10 +15,10 @@ from swelld.api.control import (
     Start,
     Text,
 )
-from swelld.api.inline import read_inline
+from swelld.api.inline import Inlines
 from swelld.api.problems import Problem
 from swelld.api.reading import scenario_named
-from swelld.api.route import Call, Reply, Route
+from swelld.api.route import TROUBLE, Call, Reply, Route
 from swelld.store.base import RunSummary
 
 
@@ -50,74 +49,61 @@ class CancelRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Acting:
     """One method for each path."""
 
-    def __init__(self, control: Control, policy: Policy, resolver: Resolver) -> None:
+    def __init__(self, control: Control, inlines: Inlines) -> None:
         self._control = control
-        self._policy = policy
-        self._resolver = resolver
+        self._inlines = inlines
 
     def routes(self) -> list[Route]:
         """The table."""
-        scenario, run = "/api/v1/scenarios/{name}", "/api/v1/runs/{id}"
+        return [*self._of_runs(), *self._of_scenarios()]
+
+    def _of_runs(self) -> list[Route]:
+        runs, run = "/api/v1/runs", "/api/v1/runs/{id}"
         return [
             Route(
-                method="POST",
-                path="/api/v1/runs",
-                endpoint=self.start,
-                summary="Start a run",
-                role="operate",
-                body=StartRequest,
-                status=201,
-                answer=RunSummary,
-                errors=(403, 404, 409, 422, 503),
+                "POST", runs, self.start, "Start a run", RunSummary,
+                role="operate", body=StartRequest, status=201, errors=(404, *TROUBLE), once=True,
+            ),
+            Route(
+                "POST", f"{run}/change", self.change, "Change the level of a run under way", RunSummary,
+                role="operate", body=Change, errors=TROUBLE,
+            ),
+            Route(
+                "POST", f"{run}/cancel", self.cancel, "End a run", RunSummary,
+                role="operate", body=CancelRequest, body_required=False, status=202, errors=TROUBLE,
+            ),
+            Route(
+                "PATCH", run, self.annotate, "Write a note or labels at a run", RunSummary,
+                role="operate", body=Annotation, errors=(422, 503),
+            ),
+            Route("DELETE", run, self.delete, "Forget a run that is over", role="admin", status=204, errors=(409, 503)),
+        ]  # fmt: skip
+
+    def _of_scenarios(self) -> list[Route]:
+        one = "/api/v1/scenarios/{name}"
+        return [
+            Route(
+                "POST", f"{one}/start", self.start_scenario, "Start a run of a scenario now, whatever its schedule",
+                RunSummary, role="operate", body=StartScenario, body_required=False, status=201, errors=TROUBLE,
                 once=True,
             ),
             Route(
-                method="POST",
-                path=f"{scenario}/start",
-                endpoint=self.start_scenario,
-                summary="Start a run of a scenario now, whatever its schedule",
-                role="operate",
-                body=StartScenario,
-                body_required=False,
-                status=201,
-                answer=RunSummary,
-                errors=(404, 409, 422, 503),
-                once=True,
-            ),
-            _post(f"{scenario}/pause", self.pause, "Start no more runs of it, and send nothing new", ScenarioInfo),
-            _post(f"{scenario}/resume", self.resume, "Go on with a paused scenario", ScenarioInfo),
-            _post(f"{scenario}/change", self.change_scenario, "Change the level of its run", RunSummary, Change),
-            _post(
-                f"{scenario}/cancel",
-                self.cancel_scenario,
-                "End its run",
-                RunSummary,
-                CancelRequest,
-                required=False,
-                status=202,
-            ),
-            _post(f"{run}/change", self.change, "Change the level of a run under way", RunSummary, Change),
-            _post(f"{run}/cancel", self.cancel, "End a run", RunSummary, CancelRequest, required=False, status=202),
-            Route(
-                method="PATCH",
-                path=run,
-                endpoint=self.annotate,
-                summary="Write a note or labels at a run",
-                role="operate",
-                body=Annotation,
-                answer=RunSummary,
-                errors=(404, 422, 503),
+                "POST", f"{one}/pause", self.pause, "Start no more runs of it, and send nothing new", ScenarioInfo,
+                role="operate", errors=TROUBLE,
             ),
             Route(
-                method="DELETE",
-                path=run,
-                endpoint=self.delete,
-                summary="Forget a run that is over",
-                role="admin",
-                status=204,
-                errors=(404, 409, 503),
+                "POST", f"{one}/resume", self.resume, "Go on with a paused scenario", ScenarioInfo,
+                role="operate", errors=TROUBLE,
             ),
-        ]
+            Route(
+                "POST", f"{one}/change", self.change_scenario, "Change the level of its run", RunSummary,
+                role="operate", body=Change, errors=TROUBLE,
+            ),
+            Route(
+                "POST", f"{one}/cancel", self.cancel_scenario, "End its run", RunSummary,
+                role="operate", body=CancelRequest, body_required=False, status=202, errors=TROUBLE,
+            ),
+        ]  # fmt: skip
 
     async def start(self, call: Call) -> Reply:
         body: StartRequest = call.body
@@ -125,8 +111,7 @@ class Acting:
         if isinstance(body.scenario, str):
             scenario = scenario_named(self._control, body.scenario).name
         else:
-            configured = [target.name for target in self._control.targets()]
-            scenario = await read_inline(body.scenario, configured, self._policy, self._resolver)
+            scenario = await self._inlines.read(body.scenario)
         return _begun(await self._control.start(Start(scenario, body.labels, body.note, call.caller.name)))
 
     async def start_scenario(self, call: Call) -> Reply:
@@ -175,20 +160,3 @@ def _one_level(change: Change) -> Change:
     if sum(given is not None for given in (change.rate, change.concurrency, change.scale)) != 1:
         raise Problem(422, "give one of `rate`, `concurrency` and `scale`")
     return change
-
-
-def _post(
-    path: str, endpoint: Any, summary: str, answer: Any, body: Any = None, *, required: bool = True, status: int = 200
-) -> Route:
-    return Route(
-        method="POST",
-        path=path,
-        endpoint=endpoint,
-        summary=summary,
-        role="operate",
-        body=body,
-        body_required=required,
-        status=status,
-        answer=answer,
-        errors=(404, 409, 422, 503),
-    )

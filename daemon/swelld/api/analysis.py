@@ -10,7 +10,8 @@ from aiohttp import web
 
 from swelld.api.control import Control
 from swelld.api.problems import Problem
-from swelld.api.route import Call, Route
+from swelld.api.results import result_of
+from swelld.api.route import TROUBLE, Call, Route
 from swelld.insight.model import Model
 from swelld.insight.phrases import Language
 from swelld.insight.report import analyze
@@ -43,30 +44,20 @@ class Analyses:
     def routes(self) -> list[Route]:
         """The table."""
         path, media = "/api/v1/runs/{id}/analysis", {MARKDOWN: "The report, in pieces as it is written"}
+        by_model = "A report in words, written by the model of the configuration"
         return [
             Route(
-                method="GET",
-                path=path,
-                endpoint=self.analysis,
-                summary="A report in words, written by rules",
-                query=AnalysisQuery,
-                media=media,
-                errors=(404, 409, 422),
+                "GET", path, self.analysis, "A report in words, written by rules", None, AnalysisQuery,
+                media=media, errors=(409, 422),
             ),
             Route(
-                method="POST",
-                path=path,
-                endpoint=self.write_analysis,
-                summary="A report in words, written by the model of the configuration",
-                role="operate",
-                query=AnalysisQuery,
-                media=media,
-                errors=(404, 409, 422, 503),
+                "POST", path, self.write_analysis, by_model, None, AnalysisQuery,
+                role="operate", media=media, errors=TROUBLE,
             ),
-        ]
+        ]  # fmt: skip
 
     async def analysis(self, call: Call) -> web.StreamResponse:
-        result = await self._result(call)
+        result = await result_of(self._control, call.path["id"])
         return await self._answer(call, result, None, self._language(call, "en"))
 
     async def write_analysis(self, call: Call) -> web.StreamResponse:
@@ -78,7 +69,7 @@ class Analyses:
             raise Problem(
                 409, "no model is configured: set `analysis.url` and `analysis.model`, or GET what rules write"
             )
-        result = await self._result(call)
+        result = await result_of(self._control, call.path["id"])
         return await self._answer(call, result, model, self._language(call, language))
 
     def _language(self, call: Call, otherwise: str) -> str:
@@ -89,12 +80,6 @@ class Analyses:
         except ValueError as error:
             raise Problem(422, str(error)) from None
         return language
-
-    async def _result(self, call: Call) -> Result:
-        found = (await self._control.run(call.path["id"])).result
-        if found is None:
-            raise Problem(409, f"run {call.path['id']} has no result yet; wait for its end")
-        return found
 
     async def _answer(self, call: Call, result: Result, model: Model | None, language: str) -> web.StreamResponse:
         headers = {"Content-Type": f"{MARKDOWN}; charset=utf-8", "X-Accel-Buffering": "no"}

@@ -18,11 +18,13 @@ from swelld.api.dispatch import BODY_SECONDS, Dispatch
 from swelld.api.feed import HEARTBEAT, INTERVAL, Feeds
 from swelld.api.front import Front
 from swelld.api.gate import Gate
+from swelld.api.inline import Inlines
 from swelld.api.limits import Seats
 from swelld.api.openapi import document
 from swelld.api.probe import Prober, Probing
 from swelld.api.problems import problems
 from swelld.api.reading import Reading
+from swelld.api.recommending import Recommending
 from swelld.api.route import EVENTS, Route
 from swelld.api.streams import WRITE_SECONDS, Streams
 from swelld.clock import now
@@ -52,11 +54,13 @@ class Parts:
         self.feeds = Feeds(control, around.interval, around.heartbeat)
         streams = Streams(control, self.feeds, Seats(settings.max_streams), around.write_seconds)
         front = Front(control, exposition)
+        inlines = Inlines(control, Policy(settings.inline_targets), around.resolver)
         self.routes = [
             *front.routes(),
             *Reading(control, self.audit).routes(),
             *streams.routes(),
-            *Acting(control, Policy(settings.inline_targets), around.resolver).routes(),
+            *Acting(control, inlines).routes(),
+            *Recommending(control, inlines).routes(),
             *Probing(around.prober).routes(),
             *Analyses(control, around.writer).routes(),
         ]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final, get_origin
+from typing import Any, Final, get_origin, get_type_hints
 
 import msgspec
 from aiohttp import web
@@ -79,7 +79,7 @@ def _body(route: Route, request: web.Request, raw: bytes) -> Any:
 
 
 def _query(route: Route, request: web.Request) -> Any:
-    lists = {field.encode_name for field in msgspec.structs.fields(route.query) if get_origin(field.type) is list}
+    lists = {name for name, kind in get_type_hints(route.query).items() if get_origin(kind) is list}
     given: dict[str, Any] = {}
     for name in dict.fromkeys(request.query):
         values = request.query.getall(name)
@@ -89,6 +89,10 @@ def _query(route: Route, request: web.Request) -> Any:
     try:
         return msgspec.convert(given, route.query, strict=False)
     except msgspec.ValidationError as error:
+        missing = _MISSING.fullmatch(str(error))
+        if missing is not None:
+            name = missing[1]
+            raise Problem(422, f"{name} is missing: write {request.path}?{name}={name.upper()}") from None
         raise Problem(422, "the query is not what this path takes", errors=[str(error)]) from None
 
 

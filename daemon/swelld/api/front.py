@@ -35,15 +35,10 @@ class Front:
             ),
             _page("/api/v1/openapi.json", self.description, "This document", JSON),
             Route(
-                method="POST",
-                path="/-/reload",
-                endpoint=self.reload,
-                summary="Read the configuration again; a bad one changes nothing",
-                role="admin",
-                status=204,
-                errors=(422, 503),
+                "POST", "/-/reload", self.reload, "Read the configuration again; a bad one changes nothing",
+                role="admin", status=204, errors=(422, 503),
             ),
-        ]
+        ]  # fmt: skip
 
     def describe(self, routes: Sequence[Route]) -> None:
         """Make the document of the API."""
@@ -86,10 +81,10 @@ class Front:
 
 def _page(path: str, endpoint: Endpoint, summary: str, media: str, *, public: bool = False) -> Route:
     return Route(
-        method="GET",
-        path=path,
-        endpoint=endpoint,
-        summary=summary,
+        "GET",
+        path,
+        endpoint,
+        summary,
         role=None if public else "read",
         media={media: summary},
         errors=(503,) if path.startswith("/-/") else (),

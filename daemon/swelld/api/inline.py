@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from swelld.api.addresses import NotAllowed, Policy, Resolver, pinned
-from swelld.api.control import Inline
+from swelld.api.control import Control, Inline
 from swelld.api.problems import Problem
 from swelld.config import Secret
 from swelld.engine.target import ServerMetrics, Target
@@ -35,10 +35,21 @@ _URL: Final = re.compile(r"[\x21-\x7e]+")
 _TOKENIZER: Final = re.compile(r"[A-Za-z0-9_]+")
 
 
-async def read_inline(
-    raw: Mapping[str, Any], configured: Collection[str], policy: Policy, resolver: Resolver
-) -> Inline:
-    """What the request asks for, with the addresses of its own targets looked up once and for all; else a Problem."""
+class Inlines:
+    """Reads what comes with requests to one daemon."""
+
+    def __init__(self, control: Control, policy: Policy, resolver: Resolver) -> None:
+        self._control = control
+        self._policy = policy
+        self._resolver = resolver
+
+    async def read(self, raw: Mapping[str, Any]) -> Inline:
+        """What is asked for, with the addresses of its own targets looked up once and for all; else a Problem."""
+        configured = [target.name for target in self._control.targets()]
+        return await _read(raw, configured, self._policy, self._resolver)
+
+
+async def _read(raw: Mapping[str, Any], configured: Collection[str], policy: Policy, resolver: Resolver) -> Inline:
     wrong: list[str] = []
     given = raw.get("targets")
     own = given if isinstance(given, dict) else {}

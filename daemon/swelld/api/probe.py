@@ -43,17 +43,9 @@ class Probing:
 
     def routes(self) -> list[Route]:
         """The table."""
-        return [
-            Route(
-                method="GET",
-                path="/probe",
-                endpoint=self.probe,
-                summary="Ask a target once, and say in metrics what came of it",
-                query=ProbeQuery,
-                media={"text/plain": "Metrics of this probe alone"},
-                errors=(403, 404, 422, 503),
-            )
-        ]
+        text = {"text/plain": "Metrics of this probe alone"}
+        about = "Ask a target once, and say in metrics what came of it"
+        return [Route("GET", "/probe", self.probe, about, None, ProbeQuery, media=text, errors=(404, 422, 503))]
 
     async def probe(self, call: Call) -> web.Response:
         """Only for those that mean it: the page of another site could otherwise have a browser ask for it."""

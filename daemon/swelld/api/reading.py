@@ -1,14 +1,15 @@
 """What can be read through the API."""
 
+import asyncio
 import platform
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from aiohttp import web
 
 from swelld import __version__
-from swelld.analysis.compare import Comparison
+from swelld.analysis.compare import By, Comparison
 from swelld.api.audit import Audit, Entry, Kind
 from swelld.api.comparison import compare
 from swelld.api.control import (
@@ -21,13 +22,22 @@ from swelld.api.control import (
     TargetInfo,
 )
 from swelld.api.problems import Problem
-from swelld.api.route import Call, Nothing, Route
+from swelld.api.results import result_of
+from swelld.api.route import Call, Route
 from swelld.config import suggest
 from swelld.export.forms import CHARSETS, MEDIA_TYPES, SUFFIXES, Form, export
 from swelld.result import Result
 from swelld.store.base import LARGEST_PAGE, Filter, Listing, Page, State
 
 T = TypeVar("T")
+_EXPORTS: Final = {
+    "text/csv": "One row for each target and stage",
+    "text/plain": "The report for people",
+    "text/markdown": "The same for a pull request",
+    "text/html": "A report in one file",
+    MEDIA_TYPES["xlsx"]: "A workbook with charts",
+}
+Id = Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
 Short = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00]*$")]
 
 
@@ -81,8 +91,12 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class CompareQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What to compare with."""
 
-    base: Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)]
-    """The id of the run that the other is judged by."""
+    base: Id
+    """The id of the run that the others are judged by."""
+    also: Annotated[list[Id], msgspec.Meta(max_length=18)] = []
+    """Ids of more runs to judge; may be repeated."""
+    by: By = "stage"
+    """What is held against each other: stages of the same name, or all `target`s or `model`s of all these runs."""
     fail_if: list[Annotated[str, msgspec.Meta(max_length=100)]] = []
     """What is a regression: `ttft.p95 > +10%`, `goodput < -2%`; may be repeated, the usual thresholds if not given."""
 
@@ -111,46 +125,36 @@ class Reading:
 
     def routes(self) -> list[Route]:
         """The table."""
-        run = "/api/v1/runs/{id}"
+        return [*self._of_daemon(), *self._of_runs()]
+
+    def _of_daemon(self) -> list[Route]:
+        status, scenarios = "/api/v1/status", "/api/v1/scenarios"
+        everything = "The effective configuration, without secrets"
         return [
-            _get("/api/v1/status", self.status, "How the daemon is", Status),
-            _get("/api/v1/status/buildinfo", self.build_info, "What is running", BuildInfo),
-            _get("/api/v1/status/config", self.config, "The effective configuration, without secrets", dict[str, Any]),
-            _get("/api/v1/targets", self.targets, "Every target", Targets),
-            _get("/api/v1/targets/{name}", self.target, "One target", TargetInfo),
-            _get("/api/v1/scenarios", self.scenarios, "Every configured scenario, and what it is doing", Scenarios),
-            _get("/api/v1/scenarios/{name}", self.scenario, "One scenario", ScenarioInfo),
-            _get("/api/v1/runs", self.runs, "Runs, the latest first", Listing, RunQuery, errors=(422,)),
-            _get(run, self.run, "One run: its progress, or its result", RunDetail),
-            _get(
-                f"{run}/compare", self.compare, "A run beside a former one", Comparison, CompareQuery, errors=(409, 422)
-            ),
+            Route("GET", status, self.status, "How the daemon is", Status),
+            Route("GET", f"{status}/buildinfo", self.build_info, "What is running", BuildInfo),
+            Route("GET", f"{status}/config", self.config, everything, dict[str, Any]),
+            Route("GET", "/api/v1/targets", self.targets, "Every target", Targets),
+            Route("GET", "/api/v1/targets/{name}", self.target, "One target", TargetInfo),
+            Route("GET", scenarios, self.scenarios, "Every configured scenario, and what it is doing", Scenarios),
+            Route("GET", f"{scenarios}/{{name}}", self.scenario, "One scenario", ScenarioInfo),
             Route(
-                method="GET",
-                path=f"{run}/export",
-                endpoint=self.export,
-                summary="The result as a file",
-                query=ExportQuery,
-                answer=Result,
-                media={
-                    "text/csv": "One row for each target and stage",
-                    "text/plain": "The report for people",
-                    "text/markdown": "The same for a pull request",
-                    "text/html": "A report in one file",
-                    MEDIA_TYPES["xlsx"]: "A workbook with charts",
-                },
-                errors=(404, 409, 422),
+                "GET", "/api/v1/audit", self.audit, "Who changed what, or was refused", AuditLog, AuditQuery,
+                role="admin", errors=(422,),
             ),
-            _get(
-                "/api/v1/audit",
-                self.audit,
-                "Who changed what, or was refused",
-                AuditLog,
-                AuditQuery,
-                role="admin",
-                errors=(422,),
+        ]  # fmt: skip
+
+    def _of_runs(self) -> list[Route]:
+        run, compare = "/api/v1/runs/{id}", "A run, and others, beside a former one"
+        return [
+            Route("GET", "/api/v1/runs", self.runs, "Runs, the latest first", Listing, RunQuery, errors=(422,)),
+            Route("GET", run, self.run, "One run: its progress, or its result", RunDetail),
+            Route("GET", f"{run}/compare", self.compare, compare, Comparison, CompareQuery, errors=(409, 422)),
+            Route(
+                "GET", f"{run}/export", self.export, "The result as a file", Result, ExportQuery,
+                media=_EXPORTS, errors=(409, 422),
             ),
-        ]
+        ]  # fmt: skip
 
     async def status(self, call: Call) -> Status:
         return self._control.status()
@@ -194,13 +198,15 @@ class Reading:
 
     async def compare(self, call: Call) -> Comparison:
         query: CompareQuery = call.query
-        return compare(await self._result(query.base), await self._result(call.path["id"]), query.fail_if)
+        ids = [query.base, call.path["id"], *query.also]
+        results = [await result_of(self._control, run_id) for run_id in ids]
+        return await asyncio.to_thread(compare, results, query.fail_if, query.by)
 
     async def export(self, call: Call) -> web.Response:
         query: ExportQuery = call.query
         run_id = call.path["id"]
         try:
-            body = export(await self._result(run_id), query.format)
+            body = await asyncio.to_thread(export, await result_of(self._control, run_id), query.format)
         except ValueError as error:  # a library that only this format needs
             raise Problem(422, str(error)) from None
         headers = {"Content-Disposition": f'attachment; filename="{run_id}.{SUFFIXES[query.format]}"'}
@@ -210,12 +216,6 @@ class Reading:
     async def audit(self, call: Call) -> AuditLog:
         query: AuditQuery = call.query
         return AuditLog(self._audit.latest(query.kind, query.limit))
-
-    async def _result(self, run_id: str) -> Result:
-        found = (await self._control.run(run_id)).result
-        if found is None:
-            raise Problem(409, f"run {run_id} has no result yet; wait for its end")
-        return found
 
 
 def scenario_named(control: Control, name: str) -> ScenarioInfo:
@@ -243,26 +243,3 @@ def _moment(name: str, text: str | None) -> float | None:
     if moment is None or moment.tzinfo is None:
         raise Problem(422, f"{name}: is no moment; write 2026-11-14T10:20:30Z or Unix seconds")
     return moment.timestamp()
-
-
-def _get(
-    path: str,
-    endpoint: Any,
-    summary: str,
-    answer: Any,
-    query: type[msgspec.Struct] = Nothing,
-    *,
-    role: Literal["read", "admin"] = "read",
-    errors: tuple[int, ...] = (),
-) -> Route:
-    named = (404,) if "{" in path else ()
-    return Route(
-        method="GET",
-        path=path,
-        endpoint=endpoint,
-        summary=summary,
-        query=query,
-        answer=answer,
-        role=role,
-        errors=(*named, *errors),
-    )

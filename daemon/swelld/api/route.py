@@ -1,8 +1,8 @@
 """What a path of the API is: one entry serves requests, checks them, and documents them."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, Final, Literal
 
 import msgspec
 from aiohttp import web
@@ -41,23 +41,28 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """No parameters, or an empty body."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+TROUBLE: Final = (409, 422, 503)
+"""Statuses of what the daemon may not be able to do."""
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """A method and a path."""
 
-    method: str
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
     path: str
     endpoint: Endpoint
     summary: str
+    answer: Any = None
+    """Type of the JSON answer."""
+    query: type[msgspec.Struct] = Nothing
+    _: KW_ONLY
     role: Role | None = "read"
     """None: for everybody."""
-    query: type[msgspec.Struct] = Nothing
     body: Any = None
     """Type of the JSON body; None if there is none."""
     body_required: bool = True
     status: int = 200
-    answer: Any = None
-    """Type of the JSON answer."""
     media: dict[str, str] = field(default_factory=dict)
     """Other answers: media type -> what it is."""
     errors: tuple[int, ...] = ()

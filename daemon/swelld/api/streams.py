@@ -47,26 +47,13 @@ class Streams:
 
     def routes(self) -> list[Route]:
         """The table."""
+        run = "/api/v1/runs/{id}"
+        sse = "Live progress as server-sent events; 204 to who has seen the end"
+        ws = "Live progress over a WebSocket: JSON messages {event, id, data}"
+        kinds = {EVENTS: "`progress` with Progress as data once a second, then `end` with RunSummary"}
         return [
-            Route(
-                method="GET",
-                path="/api/v1/runs/{id}/events",
-                endpoint=self.events,
-                summary="Live progress as server-sent events; 204 to who has seen the end",
-                query=StreamQuery,
-                media={EVENTS: "`progress` with Progress as data once a second, then `end` with RunSummary"},
-                errors=(404, 422),
-            ),
-            Route(
-                method="GET",
-                path="/api/v1/runs/{id}/live",
-                endpoint=self.live,
-                summary="Live progress over a WebSocket: JSON messages {event, id, data}",
-                query=StreamQuery,
-                status=101,
-                errors=(404, 422, 426),
-                socket=True,
-            ),
+            Route("GET", f"{run}/events", self.events, sse, None, StreamQuery, media=kinds, errors=(422,)),
+            Route("GET", f"{run}/live", self.live, ws, None, StreamQuery, status=101, errors=(422, 426), socket=True),
         ]
 
     async def events(self, call: Call) -> web.StreamResponse:

@@ -6,14 +6,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from api_calls import post
 from fake_control import DONE, LIVE, FakeControl
 from swelld.api.control import Change, Inline
-
-
-async def post(session: aiohttp.ClientSession, path: str, body: Any = None, **headers: str) -> tuple[int, Any, Any]:
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
-    async with session.post(path, json=body, headers=given) as response:
-        return response.status, await response.json(), response.headers
 
 
 async def test_a_run_starts(admin: aiohttp.ClientSession, control: FakeControl) -> None:

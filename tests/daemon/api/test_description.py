@@ -15,6 +15,7 @@ from schemathesis import checks
 from schemathesis.checks import not_a_server_error
 
 from fake_control import DONE, LIVE, OLDER, FakeControl, FakeExposition
+from sample_searches import level, searched
 from swelld.api.application import Surroundings, openapi_text
 from swelld.api.control import Page
 from swelld.api.server import serve
@@ -51,8 +52,8 @@ def test_the_document_in_the_repository_is_current() -> None:
 
 def test_every_operation_has_a_name_of_its_own() -> None:
     names = [operation["operationId"] for operations in DOCUMENT["paths"].values() for operation in operations.values()]
-    assert len(names) == len(set(names)) == 33
-    assert {"start", "cancel", "changeScenario", "audit"} <= set(names)
+    assert len(names) == len(set(names)) == 35
+    assert {"start", "cancel", "changeScenario", "audit", "recommend", "recommendation"} <= set(names)
 
 
 def test_every_schema_is_one() -> None:
@@ -79,7 +80,14 @@ def test_every_reference_leads_somewhere() -> None:
 
 
 class Lasting(FakeControl):
-    """Runs can be deleted and are still there, so that no test depends on another; streams end at once."""
+    """Runs can be deleted and are still there, so that no test depends on another; streams end at once.
+
+    One of the runs was a search.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.results[DONE] = searched(level(80, True), level(84, False))
 
     def progress(self, run_id: str) -> None:
         return None
@@ -129,6 +137,8 @@ def make_sense(case: Any, draw: Any) -> None:
         case.body["scenario"] = "nightly"
     if case.path.endswith("/change") and draw(hypothesis.strategies.booleans()):
         case.body = {"rate": 2.5}
+    if case.path.endswith("/recommend") and isinstance(case.body, dict) and draw(hypothesis.strategies.booleans()):
+        case.body = {"target": "a", "peak_concurrency": case.body["peak_concurrency"], "ttft_target": 0.5}
     if case.path.endswith("/compare"):
         case.query = {"base": OLDER}
 

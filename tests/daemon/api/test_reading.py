@@ -9,6 +9,7 @@ import aiohttp
 import msgspec
 import pytest
 
+import fake_control
 from fake_control import DONE, LIVE, OLDER, FakeControl
 from swelld.api.server import Server
 from swelld.result import Result
@@ -167,6 +168,18 @@ async def test_runs_are_compared(session: aiohttp.ClientSession) -> None:
     assert (changes["ttft.p50"]["change"], changes["ttft.p50"]["direction"]) == (0.0, "same")
     assert (changes["error_rate"]["base"], changes["error_rate"]["value"]) == (0.0, 0.0)
     assert "goodput" not in changes  # neither has an objective
+
+
+async def test_any_number_of_runs_are_compared(session: aiohttp.ClientSession, control: FakeControl) -> None:
+    faster = fake_control.result("faster", 20.0)
+    control.results["faster"] = faster
+    control.known["faster"] = fake_control.summary("faster", "nightly", "completed", 1763029231.0)
+    found = await get(session, f"runs/{DONE}/compare?base={OLDER}&also=faster&also={DONE}&by=target")
+    assert (found["by"], [series["run"] for series in found["series"]]) == ("target", [OLDER, DONE, "faster", DONE])
+    rates = [c["value"] for row in found["rows"] for c in row["changes"] if c["figure"] == "request_rate"]
+    assert rates == [12.5, 20.0, 12.5]
+    async with session.get(f"/api/v1/runs/{DONE}/compare?base={OLDER}&also=nothing") as response:
+        assert response.status == 404
 
 
 async def test_a_regression_is_what_the_caller_says_it_is(session: aiohttp.ClientSession) -> None:

@@ -25,6 +25,7 @@ from swelld.engine.launch import Fleet
 from swelld.hub.budget import Budgets, Spending
 from swelld.hub.ceiling import Ceilings
 from swelld.hub.courtesy import Courtesy
+from swelld.hub.holding import Hold
 from swelld.hub.instrument import Instrument
 from swelld.hub.metrics import MetricsListener
 from swelld.hub.run import Run
@@ -36,6 +37,7 @@ from swelld.settings import Settings
 from swelld.store.base import RunRow, StageDistributions, State, TargetRow
 from swelld.store.files import StoreError
 from swelld.store.metadata import config_hash
+from swelld.store.results import RESULT
 from swelld_exporters import names
 from swelld_exporters.prometheus.registry import Registry
 from swelld_exporters.prometheus.requests import RequestMetrics
@@ -50,7 +52,7 @@ class Keeps(Protocol):
     async def begin(self, row: RunRow) -> None: ...
     async def checkpoint(self, result: Result, distributions: Sequence[StageDistributions], state: State) -> None: ...
     async def finish(self, result: Result, distributions: Sequence[StageDistributions]) -> None: ...
-    async def fail(self, run_id: str, finished: float) -> None: ...
+    async def fail(self, run_id: str, finished: float, reason: str) -> None: ...
 
 
 class Nowhere:
@@ -59,7 +61,7 @@ class Nowhere:
     async def begin(self, row: RunRow) -> None: ...
     async def checkpoint(self, result: Result, distributions: Sequence[StageDistributions], state: State) -> None: ...
     async def finish(self, result: Result, distributions: Sequence[StageDistributions]) -> None: ...
-    async def fail(self, run_id: str, finished: float) -> None: ...
+    async def fail(self, run_id: str, finished: float, reason: str) -> None: ...
 
 
 class Watcher(Listener, Witness, Protocol):
@@ -82,6 +84,11 @@ class Finished:
 
     result: Result
     path: Path | None
+
+    @property
+    def lost(self) -> bool:
+        """Whether its result should be there and is not: a full disk, say."""
+        return self.path is not None and not (self.path / RESULT).exists()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,18 +168,18 @@ class Conductor:
     ) -> Finished:
         """One run from its beginning to its result, which is kept and told everywhere; `begun` gets it to hold.
 
-        RunFailed, ValueError or OSError where nothing can be reported. The store knows of that run all the same, unless
-        the ceiling of a target has kept it out.
+        RunFailed, ValueError or OSError where nothing can be reported. The store knows of that run all the same, and
+        why.
         """
         row = row_of(wanted)
-        apart = wanted.scenario.shards is not None
-        self.ceilings.admit(wanted.spec, apart=apart)
+        await self._store.begin(row)
         try:
-            await self._store.begin(row)
+            self.ceilings.admit(wanted.spec, apart=wanted.scenario.shards is not None)
             async with calibrated(wanted.spec, wanted.scenario.calibration) as spec:
                 return await self._execute(replace(wanted, spec=spec), row, begun, listeners)
-        except BaseException:
-            await self._store.fail(row.id, time.time())
+        except BaseException as error:
+            why = (str(error) or type(error).__name__) if isinstance(error, Exception) else "it was broken off"
+            await self._store.fail(row.id, time.time(), why)
             raise
         finally:
             self.ceilings.release(wanted.spec.id)
@@ -182,10 +189,10 @@ class Conductor:
     ) -> Finished:
         spec, scenario = wanted.spec, wanted.scenario
 
-        def throttle(reason: str, factor: float) -> None:
-            run.throttle(reason, factor)
+        def throttle(reason: str, factor: float, target: int | None = None) -> None:
+            run.throttle(reason, factor, target)
 
-        metrics = MetricsListener(self.registry, self.requests, lambda: run.state, self._instrument)
+        metrics = MetricsListener(self.registry, self.requests, lambda: run.state, self._instrument, lambda: run.held)
         recording = self._recording(spec)
         witnesses = self._witnesses(spec, scenario, throttle)
         heard: list[Listener] = [metrics, *witnesses, *([recording] if recording else []), *listeners]
@@ -216,7 +223,7 @@ class Conductor:
         self._latest.add(result, config_hash(result.run.config))
         self._pushes.run_over()
 
-    def _witnesses(self, spec: Spec, scenario: Scenario, throttle: Callable[[str, float], None]) -> list[Watcher]:
+    def _witnesses(self, spec: Spec, scenario: Scenario, throttle: Hold) -> list[Watcher]:
         courtesy = Courtesy(scenario.yielding, spec, throttle, self.registry) if scenario.yielding else None
         servers = watched(spec, self.registry, self._company, courtesy.look if courtesy else None)
         spending = Spending(self.budgets, spec, throttle)
@@ -233,7 +240,7 @@ class Conductor:
         if not self._record or (spec.endless and not files.rotation):
             return None
         try:
-            return Recording(self._settings.store.dir, spec, self._command, files)
+            return Recording(self._settings.store.dir, spec, self._command, files, stored=self._stored)
         except (StoreError, OSError) as error:
             if not self._stored:
                 raise

@@ -15,11 +15,10 @@ from swelld.engine.target import Target
 from swelld.hub.run import Run
 from swelld.hub.spec import RunFailed
 from swelld.settings import Settings
+from swelld.settings.model import INLINE
 
 log = logging.getLogger(__name__)
 
-INLINE: Final = "inline"
-"""The scenario label of all of them: labels are those of the configuration, and few."""
 MOST: Final = 4
 """At a time."""
 LOOK_UP_SECONDS: Final = 5.0
@@ -89,7 +88,7 @@ class Guests:
 
     def _tidy(self, settings: Settings) -> None:
         """Forget the series of those that are over, or in the course of months they would be too many."""
-        if self._carrying or INLINE in settings.scenarios:
+        if self._carrying:
             return
         self._conductor.requests.remove(spare="run_id", scenario=INLINE)
         for name in self._places - settings.targets.keys():

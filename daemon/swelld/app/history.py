@@ -227,15 +227,20 @@ async def _opened(settings: "Store") -> "AsyncIterator[StoredRuns]":
 
 
 def _ask(config: Path | None, store: str | None, question: "Callable[[StoredRuns], Coroutine[Any, Any, T]]") -> T:
+    from swelld.app.entering import enter, left_out
     from swelld.store.settings import FILE
 
     settings = store_settings(config, store)
-    if settings.url is None and not (settings.dir / FILE).exists():
+    elsewhere = store is not None and "://" in store  # then what lies about here is not meant for it
+    new = [] if elsewhere else left_out(settings.dir)
+    if settings.url is None and not new and not (settings.dir / FILE).exists():
         place = settings.dir / FILE
-        raise ValueError(f"no runs are kept in {place} yet: start a daemon, or say where they are with --store or -c")
+        text = "no runs are kept in %s yet: use `swelld run`, start a daemon, or say where they are with --store or -c"
+        raise ValueError(text % place)
 
     async def ask() -> T:
         async with _opened(settings) as kept:
+            await enter(kept, new)
             return await question(kept)
 
     return asyncio.run(ask())
@@ -265,6 +270,8 @@ def _print_list(found: "Listing", wanted: "Filter") -> None:
 def _remarks(summary: "RunSummary") -> Iterator[str]:
     yield ""
     yield f"Run {summary.id} on {summary.instance}, seed {summary.seed}, swelld {summary.version}"
+    if summary.reason:
+        yield f"It {summary.state}: {summary.reason}"
     if summary.labels:
         yield "Labels: " + ", ".join(f"{name}={value}" for name, value in summary.labels.items())
     if summary.note:

@@ -23,13 +23,15 @@ log = logging.getLogger(__name__)
 class Recording:
     """One run's directory. A full disk ends the recording, not the run."""
 
-    def __init__(self, root: Path, spec: Spec, command: Sequence[str], files: Files) -> None:
-        """Raises StoreError or OSError if the directory cannot be made."""
+    def __init__(self, root: Path, spec: Spec, command: Sequence[str], files: Files, *, stored: bool) -> None:
+        """`stored`: the run is in the store as well. Raises StoreError or OSError if the directory cannot be made."""
         self._wall = WallClock()
         self._spec = spec
         self._command = command
         self._started = datetime.fromtimestamp(self._wall.unix, UTC)
         self._directory = RunDirectory.create(root, self._started)
+        if stored:
+            self._directory.mark_stored()
         self._labels: list[str] = []
         plan = spec.plan
         self._file: RequestsFile | None = RequestsFile(

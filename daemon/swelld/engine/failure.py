@@ -2,12 +2,15 @@
 
 import errno
 import ssl
+from typing import Final
 
 from swelld.adapters.base import Garbled, ServerError, Truncated
 from swelld.measurement import ErrorType, Outcome
 
 EXCERPT = 300
 """Characters kept of what a server said."""
+_NO_TLS: Final = "WRONG_VERSION_NUMBER"
+"""What OpenSSL says of an answer that is no TLS at all."""
 
 
 class Failure(Exception):
@@ -51,7 +54,8 @@ def of_connecting(error: Exception, place: str, timeout: float) -> Failure:
     if isinstance(error, TimeoutError):
         return Failure(Outcome.TIMEOUT, ErrorType.CONNECT_TIMEOUT, f"no connection to {place} within {timeout:g} s")
     if isinstance(error, ssl.SSLError):
-        return Failure(Outcome.UNREACHABLE, ErrorType.TLS, f"TLS with {place}: {error}")
+        hint = "; does it speak plain http? Then write http:// in its URL" if error.reason == _NO_TLS else ""
+        return Failure(Outcome.UNREACHABLE, ErrorType.TLS, f"TLS with {place}: {error}{hint}")
     if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
         hint = "raise the limit of open files (ulimit -n)"
         return Failure(Outcome.UNREACHABLE, ErrorType.OTHER, f"this machine has too many open files: {hint}")

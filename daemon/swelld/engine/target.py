@@ -114,7 +114,7 @@ class Target(Config):
     stream: bool = True
     """Stream the answer; without it there is no TTFT, ITL or TPOT."""
     max_tokens: Annotated[int, Field(gt=0)] | None = None
-    """Longest answer where the prompt asks for no length of its own."""
+    """Longest answer: holds for prompts that ask for a longer one, or for no length of their own."""
     temperature: Annotated[float, Field(ge=0)] | None = None
     """Sampling temperature; the server's default if not given."""
     extra_body: dict[str, Any] = {}

@@ -12,6 +12,7 @@ from swelld.analysis import figures
 from swelld.columns import Columns
 from swelld.distribution import Floats
 from swelld.engine.plan import Pulse
+from swelld.hub.holding import Hold
 from swelld.hub.ledger import Exhausted, Ledger, Owner
 from swelld.hub.spec import Batch, Spec
 from swelld.load.stage import Stage
@@ -42,11 +43,11 @@ class Budgets:
         self.ledger.configure(budgets)
         self.show()
 
-    def exhausted(self, spec: Spec) -> Exhausted | None:
-        """What keeps this run from sending anything now; of several budgets the one that does so for longest."""
+    def exhausted(self, spec: Spec) -> list[Exhausted | None]:
+        """The budget that keeps this run from sending anything now, then for each of its targets the one that keeps it
+        from sending there; None where none does."""
         moment = self._clock()
-        found = [self.ledger.exhausted(owner, moment) for owner in owners(spec)]
-        return max((one for one in found if one is not None), key=lambda one: one.until, default=None)
+        return [self.ledger.exhausted(owner, moment) for owner in owners(spec)]
 
     def use(self, spec: Spec, target: int, what: What, amount: float) -> None:
         """Count for the run's scenario and for one of its targets."""
@@ -79,16 +80,16 @@ class Budgets:
 class Spending:
     """One run's way into the ledger: counts what it uses, stops it and lets it go on. A listener and a witness.
 
-    `throttle` is told a reason and the share of the load to send: nothing of it while a budget is used up.
+    A scenario's budget stops all of it, a target's what goes there.
     """
 
-    def __init__(self, budgets: Budgets, spec: Spec, throttle: Callable[[str, float], None]) -> None:
+    def __init__(self, budgets: Budgets, spec: Spec, throttle: Hold) -> None:
         self._budgets = budgets
         self._spec = spec
         self._throttle = throttle
         self._in_flight: Counter[tuple[int, int]] = Counter()  # by shard and target
-        self._stopped: Exhausted | None = None
-        self._stops: Counter[str] = Counter()  # by budget
+        self._stopped: list[Exhausted | None] = [None] * (1 + len(spec.plan.names))  # the scenario, then its targets
+        self._stops: Counter[tuple[Owner, str]] = Counter()  # by owner and budget
 
     # --- the listener
 
@@ -126,23 +127,27 @@ class Spending:
         """With the budgets that stopped it."""
         if not self._stops:
             return result
-        findings = [
-            Finding("WARNING", REASON, f"{budget}, was used up {_times(count)}", reason="nothing was sent meanwhile")
-            for budget, count in self._stops.items()
-        ]
+        findings = [_finding(owner, budget, count) for (owner, budget), count in self._stops.items()]
         return msgspec.structs.replace(result, verdict=[*result.verdict, *findings])
 
     def _judge(self) -> None:
-        stopped, before = self._budgets.exhausted(self._spec), self._stopped
-        self._stopped = stopped
-        if stopped is not None and stopped != before:
-            self._stops[stopped.budget] += 1
-            log.warning("scenario %s sends nothing: %s", self._spec.scenario, stopped)
-        if (stopped is None) != (before is None):
-            self._throttle(REASON, 1.0 if stopped is None else 0.0)
-            if stopped is None:
-                log.info("scenario %s sends again: its budgets begin anew", self._spec.scenario)
+        found = self._budgets.exhausted(self._spec)
+        for place, (stopped, before) in enumerate(zip(found, self._stopped, strict=True)):
+            if stopped != before:
+                self._turn(place - 1 if place else None, stopped, before)
+        self._stopped = found
         self._budgets.show(owners(self._spec))
+
+    def _turn(self, target: int | None, stopped: Exhausted | None, before: Exhausted | None) -> None:
+        """Of one target, or of all."""
+        where = "" if target is None else f" to {self._spec.plan.names[target]}"
+        if stopped is not None:
+            self._stops[stopped.owner, stopped.budget] += 1
+            log.warning("scenario %s sends nothing%s: %s", self._spec.scenario, where, stopped)
+        if stopped is None or before is None:
+            self._throttle(REASON, 1.0 if stopped is None else 0.0, target)
+        if stopped is None:
+            log.info("scenario %s sends%s again: the budget begins anew", self._spec.scenario, where)
 
 
 def owners(spec: Spec) -> list[Owner]:
@@ -164,6 +169,12 @@ def cost(columns: Columns, price: Price) -> float:
     """Of good answers."""
     inputs, outputs = columns.input_tokens_by_source, columns.output_tokens_by_source
     return price.of(sum(inputs.values()), sum(outputs.values()), columns.cached_tokens)
+
+
+def _finding(owner: Owner, budget: str, count: int) -> Finding:
+    target = owner.name if owner.kind == "target" else None
+    reason = "nothing was sent there meanwhile" if target else "nothing was sent meanwhile"
+    return Finding("WARNING", REASON, f"{budget}, was used up {_times(count)}", target=target, reason=reason)
 
 
 def _times(count: int) -> str:

@@ -1,6 +1,5 @@
 """The listener that watches over a run's servers for users in need, and throttles the run for them."""
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -10,6 +9,7 @@ from swelld.analysis import figures
 from swelld.clock import now
 from swelld.distribution import Floats
 from swelld.engine.plan import Pulse
+from swelld.hub.holding import Hold
 from swelld.hub.spec import Batch, Spec
 from swelld.hub.yielding import Share, YieldToUsers, others_waiting
 from swelld.load.stage import Stage
@@ -36,62 +36,82 @@ class _Look:
         self.ours = ours
 
 
+class _Place:
+    """One target, and how much of its load is sent."""
+
+    def __init__(self, share: Share) -> None:
+        self.share = share
+        self.told = 1.0
+        """The share that the run was told of last."""
+        self.known = False
+        """Whether the server has told of its queue."""
+        self.look: _Look | None = None
+        self.in_flight: dict[int, int] = {}
+        """By shard."""
+
+    @property
+    def ours(self) -> int:
+        """Requests of the run that are under way."""
+        return sum(self.in_flight.values())
+
+    def tick(self, moment: float) -> float:
+        """The share from now on."""
+        look = self.look
+        if look is not None:
+            look.ours = max(look.ours, self.ours)
+            if moment - look.moment >= PULSES_SECONDS:
+                self.look = None
+                self.share.look(others_waiting(look.waiting, look.running, look.ours), look.moment)
+        return self.share.tick(moment)
+
+
 class Courtesy:
-    """One run's way of making room. `throttle` is told a reason and the share of the load to send."""
+    """One run's way of making room: less is sent to those of its targets whose users wait."""
 
     def __init__(
         self,
         settings: YieldToUsers,
         spec: Spec,
-        throttle: Callable[[str, float], None],
+        throttle: Hold,
         registry: Registry | None = None,
         clock: Callable[[], float] = now,
     ) -> None:
-        self._share = Share(settings, clock())
+        self._places = [_Place(Share(settings, clock())) for _ in spec.plan.names]
         self._spec = spec
         self._throttle = throttle
         self._registry = registry
         self._clock = clock
         self._began = clock()
-        self._told = 1.0
-        self._known: set[int] = set()  # targets that have told of their queue
-        self._looks: dict[int, _Look] = {}
-        self._in_flight: defaultdict[int, dict[int, int]] = defaultdict(dict)  # by target and shard
 
     def look(self, target: int, values: Mapping[Quantity, float] | None) -> None:
         """A look at a target's own metrics; None if it failed."""
-        moment = self._clock()
+        moment, place = self._clock(), self._places[target]
         if values is None or Quantity.WAITING not in values:
-            if target in self._known:
-                self._share.hold(moment)
+            if place.known:
+                place.share.hold(moment)
             return
-        self._known.add(target)
-        waiting, running = values[Quantity.WAITING], values.get(Quantity.RUNNING)
-        self._looks.setdefault(target, _Look(moment, waiting, running, self._ours(target)))
+        place.known = True
+        if place.look is None:
+            place.look = _Look(moment, values[Quantity.WAITING], values.get(Quantity.RUNNING), place.ours)
 
     # --- the listener
 
     def stage_begins(self, spec: Spec, stage: Stage) -> None:
-        """The share goes on from stage to stage."""
+        """The shares go on from stage to stage."""
         self._show()
 
     def batch(self, spec: Spec, stage: Stage, target: int, found: Batch) -> None:
         if found.columns.outcomes.get(Outcome.THROTTLED):
-            self._share.throttled(self._clock())
+            self._places[target].share.throttled(self._clock())
 
     def pulse(self, spec: Spec, stage: Stage, pulse: Pulse, *, saturated: bool) -> None:
         moment = self._clock()
-        for target, count in enumerate(pulse.in_flight):
-            self._in_flight[target][pulse.shard] = count
-        for target, look in [*self._looks.items()]:
-            look.ours = max(look.ours, self._ours(target))
-            if moment - look.moment >= PULSES_SECONDS:
-                del self._looks[target]
-                self._share.look(target, others_waiting(look.waiting, look.running, look.ours), look.moment)
-        share = self._share.tick(moment)
-        if abs(share - self._told) >= STEP or (share in (0.0, 1.0) and share != self._told):
-            self._told = share
-            self._throttle(REASON, share)
+        for target, (place, count) in enumerate(zip(self._places, pulse.in_flight, strict=True)):
+            place.in_flight[pulse.shard] = count
+            share = place.tick(moment)
+            if abs(share - place.told) >= STEP or (share in (0.0, 1.0) and share != place.told):
+                place.told = share
+                self._throttle(REASON, share, target)
         self._show()
 
     def measurement_errors(self, spec: Spec, errors: Floats) -> None:
@@ -110,22 +130,26 @@ class Courtesy:
 
     def complete(self, result: Result) -> Result:
         """With a word on what was not sent."""
-        self._share.tick(self._clock())
-        if not self._share.withheld:
-            return result
-        return msgspec.structs.replace(result, verdict=[*result.verdict, self._finding()])
+        for place in self._places:
+            place.share.tick(self._clock())
+        findings = [
+            self._finding(name, place.share)
+            for name, place in zip(self._spec.plan.names, self._places, strict=True)
+            if place.share.withheld
+        ]
+        return msgspec.structs.replace(result, verdict=[*result.verdict, *findings]) if findings else result
 
-    def _finding(self) -> Finding:
-        elapsed = max(self._clock() - self._began, self._share.withheld)
+    def _finding(self, target: str, share: Share) -> Finding:
+        elapsed = max(self._clock() - self._began, share.withheld)
         text = (
-            f"{figures.percent(self._share.withheld / elapsed)} of the load was not sent, to make room for the "
-            f"servers' users; at the least {figures.percent(self._share.least)} of it was"
+            f"{figures.percent(share.withheld / elapsed)} of the load was not sent, to make room for the server's "
+            f"users; at the least {figures.percent(share.least)} of it was"
         )
-        return Finding("WARNING", REASON, text, reason="the figures are of a lighter load than the one asked for")
-
-    def _ours(self, target: int) -> int:
-        return sum(self._in_flight[target].values())
+        reason = "the figures are of a lighter load than the one asked for"
+        return Finding("WARNING", REASON, text, target=target, reason=reason)
 
     def _show(self) -> None:
         if self._registry is not None:
-            self._registry.gauge(names.YIELD_FACTOR).labels(self._spec.scenario).set(self._share.value)
+            gauge = self._registry.gauge(names.YIELD_FACTOR)
+            for name, place in zip(self._spec.plan.names, self._places, strict=True):
+                gauge.labels(self._spec.scenario, name).set(place.share.value)

@@ -10,7 +10,7 @@ import msgspec
 from swelld.clock import WallClock, now
 from swelld.columns import columns
 from swelld.distribution import Distribution
-from swelld.engine.plan import Change, Pulse, RunStage, Throttle
+from swelld.engine.plan import FULL, Change, Pulse, RunStage, Throttle
 from swelld.engine.system import throttled_seconds
 from swelld.hub.offered import Offered
 from swelld.hub.phases import Phasing
@@ -38,20 +38,20 @@ class Level:
             stage = stage.placed(WallClock().at(start))
         self.number = number
         self.stage = stage
-        """As it is by now: at its present level, less what a throttle holds back."""
+        """As it is by now: at its present level, whatever a throttle holds back."""
         self._planned = stage
-        self._level = stage
         self._curve = Curve(stage) if isinstance(stage, OpenStage) else None
         self._offered = Offered(start) if isinstance(stage, OpenStage) and stage.replay is not None else None
         self._changes: deque[LevelChange] = deque(maxlen=MOST_CHANGES)
-        self._factor = 1.0
+        self._throttle = FULL
         self._withheld: list[Counter[str]] = [Counter() for _ in spec.plan.names]
         self.watch = Watch()
         self.saturated = False
         """Whether the latest window was."""
         self._spec = spec
         self._start = start
-        self._copies = len(spec.plan.lanes_of(stage))
+        self._lanes = spec.plan.lanes_of(stage)
+        self._copies = len(self._lanes)
         self._targets = spec.plan.targets_of(stage)
         self._tallies = [Tally(spec.thresholds, Window(stage, start), spec.percentiles) for _ in spec.plan.names]
         self._scatter = [Scatter() for _ in spec.plan.names]
@@ -99,35 +99,26 @@ class Level:
         if self._curve is not None:
             turn = self._curve.turn_at(at, rate, 1.0 if scale is None else scale)
             self._curve.turn(turn)
-        self._level = self.changed(rate, users, scale)
+        self.stage = self.changed(rate, users, scale)
         self._changes.append(LevelChange(at, rate, users, scale))
         self._phasing.give_up("the load was changed while the stage went on")
-        self._show()
         return Change(turn, users)
 
     def changed(self, rate: float | None, users: int | None, scale: float | None = None) -> ClosedStage | OpenStage:
         """The stage as it would be at another level."""
         if isinstance(self._planned, OpenStage) and scale is not None:
             return self._planned.scaled(scale)
-        if isinstance(self._level, OpenStage) and rate is not None:
-            return msgspec.structs.replace(self._level, rate=rate, rate_end=None, shape=None, replay=None)
-        if isinstance(self._level, ClosedStage) and users is not None:
-            return msgspec.structs.replace(self._level, users=users, ramp_up=0.0)
-        return self._level
+        if isinstance(self.stage, OpenStage) and rate is not None:
+            return msgspec.structs.replace(self.stage, rate=rate, rate_end=None, shape=None, replay=None)
+        if isinstance(self.stage, ClosedStage) and users is not None:
+            return msgspec.structs.replace(self.stage, users=users, ramp_up=0.0)
+        return self.stage
 
     def throttle(self, throttle: Throttle) -> None:
         """Only a part of the load is let through from now on."""
-        if throttle.factor < 1.0:
-            self._phasing.give_up(f"the load was throttled ({throttle.reason})")
-        self._factor = throttle.factor
-        self._show()
-
-    def _show(self) -> None:
-        level, factor = self._level, self._factor
-        if isinstance(level, ClosedStage):
-            self.stage = msgspec.structs.replace(level, users=math.ceil(level.users * factor - 1e-9))
-        else:
-            self.stage = level.scaled(factor)
+        if throttle.why:
+            self._phasing.give_up(f"the load was throttled ({throttle.why})")
+        self._throttle = throttle
 
     def take(self, pulse: Pulse) -> Iterator[tuple[int, Batch]]:
         """One pulse of one shard: into the tallies, and out again as batches by target."""
@@ -154,14 +145,14 @@ class Level:
         for reason, counts in pulse.withheld.items():
             self._reported[pulse.shard] += sum(counts)
             for target, count in enumerate(counts):
-                self._withheld[target][reason] += count
+                if count:
+                    self._withheld[target][reason] += count
 
     def _look_at_offer(self) -> None:
         """What a replay comes to is only seen when it falls due."""
-        if self._offered is not None and isinstance(self._level, OpenStage) and self._level.replay is not None:
+        if self._offered is not None and isinstance(self.stage, OpenStage) and self.stage.replay is not None:
             self._offered.see(now(), sum(map(sum, self._begun.values())) // self._copies)
-            self._level = msgspec.structs.replace(self._level, rate=self._offered.rate())
-            self._show()
+            self.stage = msgspec.structs.replace(self.stage, rate=self._offered.rate())
 
     def cut(self) -> None:
         """Nothing that comes after this moment belongs to the window."""
@@ -182,26 +173,27 @@ class Level:
             later = self._later.pop(shard, Counter())
             begun = [count - later[target] for target, count in enumerate(begun)]
         self._reported[shard] = sum(begun)  # from here on it counts for its predecessor, too
-        users = self._level.users if isinstance(self._level, ClosedStage) and self._changes else None
+        users = self.stage.users if isinstance(self.stage, ClosedStage) and self._changes else None
         turns = self._curve.turns if self._curve is not None else ()
         return RunStage(self.number, self._planned, self._start, tuple(begun), turns, users)
 
     def active_users(self) -> int | None:
         """Users at it by now; None in an open loop."""
-        level, planned = self._level, self._planned
-        if not isinstance(level, ClosedStage) or not isinstance(planned, ClosedStage):
+        stage = self.stage
+        if not isinstance(stage, ClosedStage):
             return None
-        way = (now() - self._start) / level.ramp_up if level.ramp_up else 1.0
-        begun = int(level.users * min(1.0, max(0.0, way)))
-        return min(begun, math.ceil(level.users * self._factor - 1e-9)) * self._copies
+        way = (now() - self._start) / stage.ramp_up if stage.ramp_up else 1.0
+        begun = int(stage.users * min(1.0, max(0.0, way)))
+        return sum(min(begun, self._throttle.users(lane, stage.users)) for lane in self._lanes)
 
     def offered_rate(self) -> float | None:
         """Requests per second that are due by now, of all lanes; None in a closed loop."""
         if self._curve is None:
             return None
-        if isinstance(self._level, OpenStage) and self._level.replay is not None:
-            return self._level.rate * self._factor * self._copies
-        return self._curve.rate(now() - self._start) * self._factor * self._copies
+        rate = self._curve.rate(now() - self._start)
+        if isinstance(self.stage, OpenStage) and self.stage.replay is not None:
+            rate = self.stage.rate
+        return rate * sum(map(self._throttle.share, self._lanes))
 
     def fraction(self) -> float:
         """How much of it is over, by time or by requests, whichever is further."""

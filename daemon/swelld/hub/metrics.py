@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from swelld.clock import now
 from swelld.distribution import Floats
-from swelld.engine.plan import Pulse
+from swelld.engine.plan import FULL, Pulse, Throttle
 from swelld.engine.valve import CEILING
 from swelld.hub.budget import cost
 from swelld.hub.instrument import Instrument
@@ -32,11 +32,14 @@ class MetricsListener:
         requests: RequestMetrics,
         state: Callable[[], str] = lambda: "running",
         instrument: Instrument | None = None,
+        held: Callable[[], Throttle] = lambda: FULL,
     ) -> None:
-        """Listeners of runs that share load processes are given the same `instrument`."""
+        """Listeners of runs that share load processes are given the same `instrument`; `held` tells what is let
+        through by now."""
         self._registry = registry
         self._requests = requests
         self._state = state
+        self._held = held
         self._instrument = instrument or Instrument(registry)
         self._measured = False
         self._stage: Stage | None = None
@@ -141,13 +144,14 @@ class MetricsListener:
 
     def _load(self, spec: Spec, stage: Stage) -> None:
         if isinstance(stage, ClosedStage):
-            users = stage.users * len(spec.plan.lanes_of(stage))
+            users = sum(self._held().users(lane, stage.users) for lane in spec.plan.lanes_of(stage))
             self._requests.active_users(spec.scenario, stage.label, users)
         elif isinstance(stage, OpenStage):
             for lane in spec.plan.lanes_of(stage):
                 for target, weight in zip(lane.targets, lane.weights, strict=True):
                     rate = Curve(stage).rate(now() - self._began) * weight / sum(lane.weights)
-                    self._requests.offered(self._labels(spec, stage, target), rate)
+                    let_through = rate * self._held().of(target).factor
+                    self._requests.offered(self._labels(spec, stage, target), let_through)
 
     def _tell_of_process(self, spec: Spec, pulse: Pulse, *, saturated: bool) -> None:
         self._instrument.take(pulse)

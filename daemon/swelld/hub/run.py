@@ -12,14 +12,16 @@ from swelld.analysis.verdict import verdict
 from swelld.clock import WallClock, now
 from swelld.distribution import Floats
 from swelld.engine.crew import Crew
-from swelld.engine.plan import Broken, Died, Opened, Pulse, Report, StageDone, Stop, Throttle
+from swelld.engine.plan import FULL, Broken, Died, Opened, Pulse, Report, StageDone, Stop
 from swelld.hub.calibration import ErrorWatch
 from swelld.hub.ceiling import Ceilings
+from swelld.hub.holding import Holds
 from swelld.hub.level import Level, StageDistributions
 from swelld.hub.opening import opened
 from swelld.hub.pace import Pace
 from swelld.hub.spec import Listener, RunFailed, Spec, Witness
 from swelld.hub.stages import Stages
+from swelld.hub.witnesses import dismissed
 from swelld.load.stage import ClosedStage, OpenStage, Stage
 from swelld.result import Progress, Result, RunInfo, StageResult
 
@@ -67,13 +69,15 @@ class Run:
         self._errors = ErrorWatch(spec.plan.calibration, self._tell_errors)
         self._ceilings = ceilings
         self._apart = apart
-        self._factors: dict[str, float] = {}
-        self._throttle = Throttle(1.0, "")
+        self._holds = Holds(spec.plan)
+        self.held = FULL
+        """What is let through by now."""
         self._absent: set[int] = set()
         """Shards that died and are not ready again."""
         self._stopping = asyncio.Event()
-        self._forced = False
+        self._forced = asyncio.Event()
         self._done_before = 0
+        self._trouble: str | None = None
 
     async def execute(self) -> Result:
         """From pending to a result, whatever happens on the way; RunFailed if there is nothing to report."""
@@ -83,7 +87,7 @@ class Run:
             if not self._finished:
                 raise RunFailed(str(error)) from None
             log.error("run %s failed: %s", self.spec.id, error)
-            ended = "failed"
+            ended, self._trouble = "failed", str(error)
         finally:
             await self._crew.aclose()
             await self._dismiss_witnesses()
@@ -97,7 +101,7 @@ class Run:
         await self._crew.open()
         distinct = await opened(self._crew, self._stopping)
         if not self._stopping.is_set():
-            self._crew.order(self._throttle)
+            self._crew.order(self.held)
             self._finished += self._stages.open(distinct)
             self.state = "running"
             await self._errors.before(self._crew)
@@ -105,21 +109,21 @@ class Run:
         while not self._stopping.is_set() and (found := self._stages.next(self._finished)) is not None:
             await self._run_stage(*found)
         # What has no end of its own ends well when it is drained.
-        cut = self._stopping.is_set() and (self._forced or not self.spec.endless)
+        cut = self._stopping.is_set() and (self._forced.is_set() or not self.spec.endless)
         return "cancelled" if cut else "completed"
 
     async def _dismiss_witnesses(self) -> None:
         """What one of them cannot say is no reason to lose what the run has found."""
-        for error in await asyncio.gather(*(witness.end() for witness in self._witnesses), return_exceptions=True):
-            if error is not None:
-                log.error("run %s: a witness has failed: %s", self.spec.id, error, exc_info=error)
+        for error in await dismissed(self._witnesses, self._forced):
+            log.error("run %s: a witness has failed: %s", self.spec.id, error, exc_info=error)
 
     def stop(self, *, force: bool = False) -> None:
         """Start nothing new and drain; with `force` cancel what is under way."""
         if self.state in OVER:
             return
         self._stopping.set()
-        self._forced = self._forced or force
+        if force:
+            self._forced.set()
         self.state = "draining"
         if self._level is not None:
             self._level.cut()
@@ -140,19 +144,15 @@ class Run:
         self._crew.order(level.change(now() + LEAD_SECONDS, rate, concurrency, scale))
         log.info("run %s goes on at rate %s, concurrency %s, scale %s", self.spec.id, rate, concurrency, scale)
 
-    def throttle(self, reason: str, factor: float) -> None:
-        """Let only a part of the load through from now on: 1 all of it, 0 nothing. Of several reasons the smallest
-        factor holds. `reason` is a label: budget, yield, paused."""
-        if not 0.0 <= factor <= 1.0:
-            raise ValueError(f"{factor} is no part of a load: it is from 0 to 1")
-        self._factors[reason] = factor
-        least = min(self._factors, key=lambda reason: self._factors[reason])
-        throttle = Throttle(self._factors[least], least if self._factors[least] < 1.0 else "")
-        if throttle != self._throttle:
-            self._throttle = throttle
-            self._crew.order(throttle)
+    def throttle(self, reason: str, factor: float, target: int | None = None) -> None:
+        """Let only a part of the load through from now on, of all targets or of one. `reason` is a label: budget,
+        yield, paused; of several the smallest factor holds."""
+        held = self._holds.set(reason, factor, target)
+        if held != self.held:
+            self.held = held
+            self._crew.order(held)
             if self._level is not None:
-                self._level.throttle(throttle)
+                self._level.throttle(held)
 
     def so_far(self) -> Result:
         """What there would be of it if it ended this moment."""
@@ -193,8 +193,9 @@ class Run:
             ttft_p50=self._pace.ttft_p50(),
             active_users=level.active_users() if level else None,
             offered_rate=level.offered_rate() if level else None,
-            throttle=self._throttle.factor,
-            throttled_by=self._throttle.reason or None,
+            throttle=self._holds.share(self.held),
+            throttled_by=self.held.why or None,
+            throttled_targets=self._holds.by_name(self.held),
             warning=level.watch.warning if level else None,
         )
 
@@ -202,7 +203,7 @@ class Run:
         assert isinstance(stage, (ClosedStage, OpenStage))
         level = self._level = Level(self.spec, number, stage, now() + LEAD_SECONDS)
         self._heard = now()
-        level.throttle(self._throttle)
+        level.throttle(self.held)
         self._errors.stage_begins()
         for listener in self._listeners:
             listener.stage_begins(self.spec, level.stage)
@@ -237,7 +238,7 @@ class Run:
             await self._replace(level, report)
         elif isinstance(report, Opened):
             self._absent.discard(report.shard)
-            self._crew.order(self._throttle, report.shard)
+            self._crew.order(self.held, report.shard)
             if report.shard in busy:  # its predecessor may have been done with the stage
                 self._crew.order(level.rest(report.shard), report.shard)
             if self._stages.end is not None:
@@ -286,6 +287,7 @@ class Run:
                 swelld_version=swelld.__version__,
                 seed=self.spec.plan.seed,
                 config=dict(self.spec.config),
+                reason=self._trouble,
             ),
             stages=stages,
             verdict=verdict(stages),

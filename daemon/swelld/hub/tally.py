@@ -106,7 +106,7 @@ class Tally:
         self.window.see(batch)
         self.count(columns)
         if self.window.start is not None:
-            self.inside.add(batch, self.window.start, self.window.end)
+            self.inside.add(batch, columns, self.window.start, self.window.end)
 
     def count(self, columns: Columns) -> None:
         """Columns of measured exchanges, whatever became of the window."""
@@ -182,7 +182,7 @@ class Tally:
             output_token_rate=per_second(inside.output_tokens) if self.outputs else None,
             input_token_rate=per_second(inside.input_tokens) if self.inputs else None,
             mean_in_flight=per_second(inside.busy),
-            goodput=self._goodput(share, seconds),
+            goodput=self._goodput(share, per_second(inside.good)),
             itl=gaps,
             corrected=Corrected(ttft=ttft, e2e=e2e),
             tokens=self._tokens(),
@@ -228,13 +228,12 @@ class Tally:
             cancelled=cancelled,
         )
 
-    def _goodput(self, share: float, seconds: float) -> Goodput | None:
+    def _goodput(self, share: float, rate: float | None) -> Goodput | None:
         if not self._thresholds:
             return None
         total = self.done
         shares = {n: ObjectiveShare(t, self.met[n], total) for n, t in self._thresholds.items()}
-        ratio = self.good / total if total else None
-        return Goodput(ratio, self.good, total, self.good / seconds if seconds else None, share, shares)
+        return Goodput(self.good / total if total else None, self.good, total, rate, share, shares)
 
     def _tokens(self) -> Tokens:
         sources = list(self.outputs)
@@ -276,23 +275,24 @@ class Inside:
 
     def __init__(self) -> None:
         self.requests = 0
+        self.good = 0
+        """Of these, those that met every threshold."""
         self.output_tokens = 0.0
         self.input_tokens = 0
         self.busy = 0.0
         """Seconds of exchanges under way."""
 
-    def add(self, batch: Sequence[Measurement], start: float, end: float) -> None:
-        """A batch of measured exchanges against a window."""
+    def add(self, batch: Sequence[Measurement], columns: Columns, start: float, end: float) -> None:
+        """A batch of measured exchanges and its columns against a window."""
+        self.good += int(np.count_nonzero(columns.good_ends <= end))
         for m in batch:
             if m.sent is None or m.end is None:
                 continue
             self.busy += max(0.0, min(m.end, end) - max(m.sent, start))
-            if m.outcome is not Outcome.OK:
-                continue
-            if m.end <= end:
+            if m.outcome is Outcome.OK and m.end <= end:
                 self.requests += 1
                 self.input_tokens += m.input_tokens or 0
                 self.output_tokens += m.output_tokens or 0
-            elif m.tokens_at and m.output_tokens:
+            elif m.outcome is Outcome.OK and m.tokens_at and m.output_tokens:
                 moments = np.frombuffer(m.tokens_at)
                 self.output_tokens += m.output_tokens * float(np.count_nonzero(moments <= end)) / moments.size

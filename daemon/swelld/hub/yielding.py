@@ -54,7 +54,8 @@ def others_waiting(waiting: float, running: float | None, ours: float) -> float:
 
 
 class Share:
-    """The share of the load to send: additive increase, multiplicative decrease, on the moments it is handed."""
+    """The share of the load on one server to send: additive increase, multiplicative decrease, on the moments it is
+    handed."""
 
     def __init__(self, settings: YieldToUsers, moment: float) -> None:
         self.value = 1.0
@@ -66,23 +67,21 @@ class Share:
         self._moment = moment
         self._cut: float | None = None
         self._sign: float | None = None
-        self._crowded: set[int] = set()
+        self._crowded = False
 
-    def look(self, target: int, others: float, moment: float) -> None:
-        """A server told how many requests of others wait in its queue."""
-        if others >= self._settings.waiting:
-            self._crowded.add(target)
+    def look(self, others: float, moment: float) -> None:
+        """The server told how many requests of others wait in its queue."""
+        self._crowded = others >= self._settings.waiting
+        if self._crowded:
             self._halve(moment)
-        else:
-            self._crowded.discard(target)
 
     def throttled(self, moment: float) -> None:
-        """A server answered 429 or 503."""
+        """The server answered 429 or 503."""
         if self._settings.on_throttled:
             self._halve(moment)
 
     def hold(self, moment: float) -> None:
-        """A server that told of its queue does not any more: it may have too much to do for that."""
+        """The server told of its queue and does not any more: it may have too much to do for that."""
         self._sign = moment
 
     def tick(self, moment: float) -> float:

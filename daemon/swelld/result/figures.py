@@ -59,7 +59,7 @@ class Goodput(msgspec.Struct, frozen=True):
     good: int
     total: int
     rate: float | None
-    """Good requests per second of the window."""
+    """Good answers that were over inside the window, per second of it: never more than the request rate."""
     target_ratio: float
     """The share that the objective asks for."""
     per_objective: dict[str, ObjectiveShare]

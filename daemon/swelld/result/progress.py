@@ -33,5 +33,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """The part of the load that is let through."""
     throttled_by: str | None = None
     """Why it is not all of it."""
+    throttled_targets: dict[str, float] = {}
+    """The part for each target that less is let through to than to the others."""
     warning: str | None = None
     """Why the figures of the last seconds are in doubt; None if they are not."""

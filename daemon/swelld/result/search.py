@@ -35,6 +35,9 @@ class SearchLevel(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it was decided before the end that it was planned with."""
     reason: str
     """Why it was accepted or not, in words."""
+    doubted: bool = False
+    """Whether the load generator was the bottleneck: a level that was accepted so is measured again if the capacity
+    rests on it."""
     taken_over: bool = False
     """Measured by an earlier run of the same search that was broken off."""
 
@@ -44,7 +47,7 @@ class Saturation(msgspec.Struct, frozen=True, kw_only=True):
     stages' names; rates are requests per second."""
 
     bend: float | None
-    """The level at which the rate of good answers stops to grow with the load."""
+    """The lowest level that reaches 95 % of the highest rate of answers, good or not, if more load brought no more."""
     best: float | None
     """The level with most good answers per second: the optimal one."""
     best_rate: float | None
@@ -73,7 +76,8 @@ class SearchResult(msgspec.Struct, frozen=True, kw_only=True):
     """Where to operate: 70 to 80 % of the capacity; null without one."""
     ended: Why
     levels: list[SearchLevel]
-    """In the order in which they were measured."""
+    """In the order in which they were measured: several times where one measurement was not enough to rely on, under
+    names of their own (`rate=50 again=2`). What two of three have shown holds."""
     saturation: Saturation
     lines: list[str]
     """The same in words."""

@@ -44,6 +44,8 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     config: dict[str, Any]
     """The configuration as used, secrets redacted."""
+    reason: str | None = None
+    """Why it failed; null if it did not."""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

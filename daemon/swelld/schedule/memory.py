@@ -73,9 +73,8 @@ class Memory:
         with self._writing:  # what was written last is the latest
             content = msgspec.json.format(msgspec.json.encode(_File(scenarios=self._known)), indent=1) + b"\n"
             try:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                files.replace(self._path, content)
-            except (StoreError, OSError) as error:
+                files.keep(self._path, content)
+            except StoreError as error:
                 if str(error) != self._trouble:
                     log.error("schedules will not survive a restart: %s", error)
                 self._trouble = str(error)

@@ -1,5 +1,6 @@
 """Settings: one YAML file with `SWELLD_*` variables over it, checked, printed back, documented."""
 
+from swelld.settings.absent import absent_secrets
 from swelld.settings.effective import effective, redacted
 from swelld.settings.loading import file_of, load_settings
 from swelld.settings.model import Exporters, Files, Log, Settings
@@ -17,6 +18,7 @@ __all__ = [
     "Settings",
     "Store",
     "Web",
+    "absent_secrets",
     "configuration_reference",
     "effective",
     "file_of",

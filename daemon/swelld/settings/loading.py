@@ -17,8 +17,9 @@ from swelld.settings.environment import FILE_VARIABLE, read_environment
 from swelld.settings.file import Unreadable, read_file
 from swelld.settings.model import NO_TARGET, Settings, contradictions, unknown_api, unknown_target
 from swelld.settings.problems import ConfigError, explain, line
-from swelld.settings.shape import misplaced_bools
+from swelld.settings.shape import follow, misplaced_bools
 from swelld.settings.tree import Path, Tree, merge, visit
+from swelld.settings.words import is_section, words
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -58,7 +59,7 @@ def load_settings(path: FilePath | None, environ: Mapping[str, str], flags: Tree
     data = merge(merge(file.data, environment.data), flags.data)
     written = [*file.problems, *_unexplained(environment, data)]
     problems = [text for _, text in written]
-    found = dict.fromkeys(misplaced_bools(Settings, data), "true and false do not belong here")
+    found = {at: f"true and false do not belong here; {_instead(at)}" for at in misplaced_bools(Settings, data)}
     try:
         settings = Settings(_build_sources=((TreeSource(flags), TreeSource(environment), TreeSource(file)), {}))
     except ValidationError as error:
@@ -70,6 +71,11 @@ def load_settings(path: FilePath | None, environ: Mapping[str, str], flags: Tree
     if problems:
         raise ConfigError(sorted(dict.fromkeys(problems), key=lambda problem: _line_number(problem, path)))
     return settings
+
+
+def _instead(path: Path) -> str:
+    annotation = follow(Settings, path).annotation
+    return "write a mapping, key: value" if is_section(annotation) else f"write {words(annotation)}"
 
 
 def _unexplained(environment: Tree, data: dict[str, Any]) -> list[tuple[Path, str]]:

@@ -27,6 +27,9 @@ from swelld_exporters.sinks import Format, Rotation, missing_library
 
 NO_TARGET: Final = "there is no target; name one under `targets:` or set SWELLD_TARGET__URL"
 
+INLINE: Final = "inline"
+"""The scenario label of all runs that come with a request: labels are those of the configuration, and few."""
+
 _ALL: Final = Share(target="*")
 
 
@@ -44,8 +47,15 @@ def _known_api(target: Target) -> Target:
     return target
 
 
+def _free_name(name: str) -> str:
+    if name == INLINE:
+        raise ValueError(f"{INLINE!r} is the name of runs that come with a request; give the scenario another one")
+    return name
+
+
 Name = Annotated[str, AfterValidator(_name)]
 """A label, part of file names and URLs."""
+ScenarioName = Annotated[Name, AfterValidator(_free_name)]
 
 
 def parse_shards(value: Any) -> Any:
@@ -121,8 +131,8 @@ class Settings(BaseSettings):
     """The servers to load, by name; needed unless there is `discovery`."""
     discovery: tuple[Discovery, ...] = ()
     """Where more targets are found while the daemon runs."""
-    scenarios: dict[Name, Scenario] = {}
-    """What to run, by name."""
+    scenarios: dict[ScenarioName, Scenario] = {}
+    """What to run, by name; `inline` is that of runs which come with a request."""
     exporters: Exporters = Exporters()
     """Where measurements go besides `/metrics`."""
     store: Store = Store()
@@ -135,7 +145,8 @@ class Settings(BaseSettings):
     """Load processes: a number, `auto` (from the machine's cores) or `inline` (none: the load runs in the hub)."""
     share: Annotated[Portion, BeforeValidator(parse_portion), PlainSerializer(format_portion)] = Portion(0, 1)
     """Which part of every scenario's load this daemon carries, if several of them share it: `0/4` is the first of four.
-    Each of them has its part of rates, users and requests, under the same names, and counts only its own."""
+    Each of them has its part of rates, users and requests, under the same names, and counts only its own. With one seed
+    they ask between them, request by request, what one daemon alone would."""
     analysis: Analysis = Analysis()
     """Who writes reports on runs for the API; rules do where no model is named."""
     watch: PositiveDuration | None = None

@@ -91,6 +91,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     goodput_ratio: float | None
     """The smallest of any stage and target."""
     valid: bool | None
+    reason: str | None = None
+    """Why it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +153,8 @@ class Runs(Protocol):
     async def finish(self, result: Result, distributions: Sequence[StageDistributions] = ()) -> None:
         """A run is over: its state is that of the result. One that never began, as from elsewhere, is taken as well."""
 
-    async def fail(self, run_id: str, finished: float) -> None:
-        """A run that has begun ended without a result."""
+    async def fail(self, run_id: str, finished: float, reason: str) -> None:
+        """A run that has begun ended without a result, for that reason."""
 
     async def list(self, wanted: Filter = Filter(), page: Page = Page()) -> Listing:
         """A page of the runs that match, newest first; ValueError for a page that cannot be."""

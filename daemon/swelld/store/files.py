@@ -1,5 +1,6 @@
 """Writing files that are either whole or not there, and that replace nothing of anybody else's."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -18,8 +19,18 @@ def replace(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a disk that is read-only does not even look whether it is there
+            temporary.unlink()
         raise StoreError(f"cannot write {path}: {error.strerror}; free some space or choose another place") from error
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Like `replace`, in a directory that is made if it is not there."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot create {path.parent}: {error.strerror}; choose another place") from error
+    replace(path, content)
 
 
 def claim(path: Path) -> Path:

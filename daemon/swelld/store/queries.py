@@ -62,7 +62,7 @@ async def result(connection: AsyncConnection, run_id: str) -> Result | None:
     found = unpack_result(row.data)
     if row.state not in OVER or row.state == found.run.state:
         return found
-    return msgspec.structs.replace(found, run=msgspec.structs.replace(found.run, state=row.state))
+    return msgspec.structs.replace(found, run=msgspec.structs.replace(found.run, state=row.state, reason=row.reason))
 
 
 async def distributions(connection: AsyncConnection, run_id: str) -> tuple[StageDistributions, ...]:
@@ -142,6 +142,7 @@ def _info(row: Row[Any]) -> RunInfo:
         swelld_version=row.version,
         seed=int(row.seed),
         config=msgspec.json.decode(row.config),
+        reason=row.reason,
     )
 
 

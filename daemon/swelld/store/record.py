@@ -20,19 +20,21 @@ class Record:
     """Unix seconds: when this was so; of a run that is over its end."""
     result: Result | None = None
     distributions: tuple[StageDistributions, ...] = ()
+    reason: str | None = None
+    """Why it failed."""
 
     @property
     def over(self) -> bool:
         """Whether nothing newer can come."""
         return self.state in OVER
 
-    def follow(
-        self, result: Result | None, distributions: Sequence[StageDistributions], state: State, at: float
-    ) -> "Record":
-        """How the run stands later on; without a result it keeps the one it has."""
-        if result is None:
-            return replace(self, state=state, at=at)
-        return Record(self.row, state, at, result, tuple(snapshot(one) for one in distributions))
+    def follow(self, result: Result, distributions: Sequence[StageDistributions], state: State, at: float) -> "Record":
+        """How the run stands later on."""
+        return Record(self.row, state, at, result, tuple(snapshot(one) for one in distributions), result.run.reason)
+
+    def fail(self, at: float, reason: str) -> "Record":
+        """The end of a run that came to no result; it keeps what it has."""
+        return replace(self, state="failed", at=at, reason=reason)
 
 
 def snapshot(one: StageDistributions) -> StageDistributions:
@@ -49,6 +51,7 @@ class Packed(msgspec.Struct, frozen=True):
     instance: str
     result: Result | None
     distributions: tuple[tuple[str, str, dict[str, bytes]], ...]
+    reason: str | None = None
 
 
 def to_bytes(record: Record, instance: str) -> bytes:
@@ -56,7 +59,9 @@ def to_bytes(record: Record, instance: str) -> bytes:
     packed = tuple(
         (one.stage, one.target, {n: pack(d) for n, d in one.by_name.items()}) for one in record.distributions
     )
-    return msgspec.msgpack.encode(Packed(record.row, record.state, record.at, instance, record.result, packed))
+    return msgspec.msgpack.encode(
+        Packed(record.row, record.state, record.at, instance, record.result, packed, record.reason)
+    )
 
 
 def from_bytes(content: bytes) -> tuple[Record, str]:
@@ -66,4 +71,4 @@ def from_bytes(content: bytes) -> tuple[Record, str]:
         StageDistributions(stage, target, {name: unpack(blob) for name, blob in by_name.items()})
         for stage, target, by_name in packed.distributions
     )
-    return Record(packed.row, packed.state, packed.at, packed.result, found), packed.instance
+    return Record(packed.row, packed.state, packed.at, packed.result, found, packed.reason), packed.instance

@@ -1,5 +1,6 @@
 """Results on disk: `results/<timestamp>/` with metadata, result and requests, or one file; nothing is overwritten."""
 
+import contextlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from swelld.store.metadata import Metadata
 METADATA: Final = "metadata.json"
 RESULT: Final = "result.json"
 REQUESTS: Final = "requests.jsonl"
+STORED: Final = ".stored"
 
 
 class RunDirectory:
@@ -30,6 +32,16 @@ class RunDirectory:
     def requests(self) -> Path:
         """Where the measurements go."""
         return self.path / REQUESTS
+
+    @property
+    def stored(self) -> bool:
+        """Whether the run is in a store, or was until somebody deleted it there."""
+        return (self.path / STORED).exists()
+
+    def mark_stored(self) -> None:
+        """From now on; a directory that cannot be written is offered to the store again."""
+        with contextlib.suppress(OSError):
+            (self.path / STORED).touch()
 
     def write_metadata(self, metadata: Metadata) -> None:
         """At the start, and once more at the end with `finished`."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 import msgspec
+from sqlalchemy.exc import SQLAlchemyError
 
 from swelld.result import Result
 from swelld.store import changes, queries
@@ -44,7 +45,8 @@ class StoredRuns:
         self._database = Database(settings.database())
         self._health = Health(self._database.place, StoreMetrics(registry or Registry()))
         self._spool = Spool(settings.dir / "spool", self.instance)
-        self._writer = Writer(Saver(self._database, self.instance, self._life), self._health, self._spool)
+        self._saver = Saver(self._database, self.instance, self._life)
+        self._writer = Writer(self._saver, self._health, self._spool)
         self._under_way: dict[str, Record] = {}
         self._keeping: asyncio.Task[None] | None = None
         self._spool_taken = False
@@ -66,9 +68,20 @@ class StoredRuns:
     async def finish(self, result: Result, distributions: Sequence[StageDistributions] = ()) -> None:
         self._submit(self._record(result).follow(result, distributions, result.run.state, unix(result.run.finished)))
 
-    async def fail(self, run_id: str, finished: float) -> None:
+    async def fail(self, run_id: str, finished: float, reason: str) -> None:
         if record := self._under_way.get(run_id):
-            self._submit(record.follow(None, (), "failed", finished))
+            self._submit(record.fail(finished, reason))
+
+    async def enter(self, result: Result) -> None:
+        """A run that is over and was carried out elsewhere, unless it is there; StoreError where it cannot be
+        written."""
+        if await self.summary(result.run.id) is not None:
+            return
+        record = self._record(result).follow(result, (), result.run.state, unix(result.run.finished))
+        try:
+            await self._saver.save(record)
+        except (SQLAlchemyError, OSError) as error:
+            raise self._database.trouble(error) from error
 
     async def list(self, wanted: Filter = Filter(), page: Page = Page()) -> Listing:  # noqa: B008 - frozen
         async with self._database.read() as connection:

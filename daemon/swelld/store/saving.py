@@ -114,6 +114,7 @@ def _changes(record: Record, written: Sequence[StageResult]) -> _Changes:
         "heartbeat": record.at,
         "finished": record.at if record.over else None,
         "duration": record.at - row.started,
+        "reason": None if record.reason is None else clean(record.reason),
     }
     found = _Changes(run)
     found.labels = [{"run_id": row.id, "name": clean(n), "value": clean(v)} for n, v in row.labels.items()]

@@ -54,6 +54,7 @@ RUNS: Final = Table(
     *_figures("request_rate", "output_token_rate", "ttft_p95", "e2e_p95", "goodput_ratio"),
     Column("valid", Boolean),
     *_figures("energy_joules", "joules_per_output_token"),
+    Column("reason", Text),
     Index("runs_by_start", "started", "id"),
     Index("runs_by_scenario", "scenario", "started"),
     Index("runs_by_state", "state"),

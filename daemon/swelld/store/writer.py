@@ -119,7 +119,7 @@ class Writer:
             await self._keep(record)
         lost = len(self._pending.keys() - self._spooled)
         if lost:
-            log.error("the last state of %d runs could not be written", lost)
+            log.error("the last state of %d %s could not be written", lost, "run" if lost == 1 else "runs")
 
     async def _live(self) -> None:
         pause = self._first_pause

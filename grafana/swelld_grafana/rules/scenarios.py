@@ -30,7 +30,7 @@ def _stalled() -> str:
         f"unless {on(*SCENARIO)}\n"
         f"{increased('swelld_requests_withheld_total', SCENARIO, '15m')} > 0\n"
         f"unless {on(*SCENARIO)} swelld_scenario_paused == 1\n"
-        f"unless {on(*SCENARIO)} swelld_yield_factor == 0\n"
+        f"unless {on(*SCENARIO)} max {by(SCENARIO)} (swelld_yield_factor) == 0\n"
         f"unless {on(*SCENARIO)} swelld_budget_exhausted == 1"
     )
 

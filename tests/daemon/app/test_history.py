@@ -3,9 +3,11 @@
 import asyncio
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from stored import opened, result, row
-from swelld.app.entering import enter
 from swelld.app.history import moment, store_settings
-from swelld.cli import app
+from swelld.cli.application import app
+from swelld.store.results import RunDirectory
 from swelld.store.settings import Store
 
 
@@ -109,7 +111,10 @@ def test_a_run_is_deleted_once_that_is_confirmed() -> None:
         (("label", "latest", "branch"), "'branch' is no label: write NAME=VALUE"),
         (("list", "--since", "yesterday"), "'yesterday' is no moment: write 7d or 12h (ago), 2026-11-14"),
         (("list", "--after", "x"), "is no place in a list: give the `next` of the page before"),
-        (("list", "--store", "elsewhere"), "no runs are kept in elsewhere/swelld.db yet: start a daemon"),
+        (
+            ("list", "--store", "elsewhere"),
+            "no runs are kept in elsewhere/swelld.db yet: use `swelld run`, start a daemon",
+        ),
         (("list", "--store", "mysql://h/d"), "is no URL of a database"),
     ],
 )
@@ -140,12 +145,52 @@ def test_moments_are_dates_or_a_while_ago() -> None:
     assert 0 <= time.time() - 7 * 86400 - ago < 60
 
 
-def test_runs_of_the_command_line_are_entered(folder: Path) -> None:
-    enter(Store(dir=folder / "results"), [(result("single", "2026-11-20T00:00:00+00:00"), ())])
+def kept_in_a_directory(root: Path, name: str, *, day: int) -> RunDirectory:
+    """As `swelld run` leaves it."""
+    run = result(name, f"2026-11-{day}T00:00:00+00:00")
+    directory = RunDirectory.create(root, datetime.fromisoformat(run.run.started))
+    directory.write_result(run)
+    return directory
+
+
+def test_runs_of_the_command_line_are_entered_once_somebody_asks(folder: Path) -> None:
+    kept_in_a_directory(folder / "results", "single", day=20)
+    broken = kept_in_a_directory(folder / "results", "broken", day=21)
+    (broken.path / "result.json").write_text("{")
+    assert listed("--limit", "1") == ["single"]
+    assert json.loads(swelld("show", "single", "--json").stdout)["run"]["requests"] == 200
+    assert swelld("note", "single", "by hand").exit_code == 0
+    assert json.loads(swelld("show", "latest", "--json").stdout)["run"]["note"] == "by hand"
+    assert swelld("delete", "--yes", "single").exit_code == 0
+    assert "single" not in listed()
+
+
+def test_they_need_no_daemon_and_go_nowhere_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (alone := tmp_path / "alone").mkdir()
+    monkeypatch.chdir(alone)
+    kept_in_a_directory(alone / "results", "single", day=20)
+    assert listed("--store", f"sqlite:///{tmp_path / 'results' / 'swelld.db'}", "--limit", "1") == ["20261113-aa"]
+    assert listed() == ["single"]
+    assert (alone / "results" / "swelld.db").exists()
+
+
+def test_runs_that_a_daemon_has_stored_are_not_entered_again(folder: Path) -> None:
+    kept_in_a_directory(folder / "results", "of-a-daemon", day=20).mark_stored()
+    assert "of-a-daemon" not in listed()
+
+
+def test_a_store_that_takes_nothing_shows_what_it_has(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    kept_in_a_directory(folder / "results", "single", day=20)
+    with sqlite3.connect(folder / "results" / "swelld.db") as other:
+        other.execute("CREATE TRIGGER full BEFORE INSERT ON runs BEGIN SELECT RAISE(FAIL, 'no more'); END")
+    assert listed("--limit", "1") == ["20261113-aa"]
+    assert "runs stay in their directories: the store " in caplog.text
+    with sqlite3.connect(folder / "results" / "swelld.db") as other:
+        other.execute("DROP TRIGGER full")
     assert listed("--limit", "1") == ["single"]
 
 
 def test_nothing_of_a_database_is_loaded_before_it_is_needed() -> None:
-    code = "import sys, swelld.cli, swelld.app.once; print([m for m in ('sqlalchemy', 'alembic') if m in sys.modules])"
+    code = "import sys, swelld.cli.application, swelld.app.once; print([m for m in ('sqlalchemy', 'alembic') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -41,7 +41,7 @@ class Booked:
         self.now = NOON + 10
         self.registry = Registry()
         self.budgets = Budgets(self.registry, lambda: self.now)
-        self.told: dict[str, list[tuple[str, float]]] = {"a": [], "b": []}
+        self.told: dict[str, list[tuple[str, float, int | None]]] = {"a": [], "b": []}
         targets = {name: {"url": "http://127.0.0.1:1", "model": "tiny", "price": PRICE} for name in ("x", "y")}
         settings = settings_for(folder, targets, {"load": "1/s", "duration": "1m"})
         (plain,) = settings.scenarios.values()
@@ -52,7 +52,9 @@ class Booked:
             known = settings.model_copy(update={"scenarios": {name: plain}})
             spec = self.specs[name] = specify(known, name)
             told = self.told[name].append
-            self.runs[name] = Spending(self.budgets, spec, lambda *order, told=told: told(order))
+            self.runs[name] = Spending(
+                self.budgets, spec, lambda reason, factor, target=None, told=told: told((reason, factor, target))
+            )
         limits = Budget.model_validate(scenario)
         self.budgets.configure({"a": limits, "b": None}, {"x": Budget.model_validate(target or {}), "y": None})
 
@@ -129,15 +131,15 @@ def test_a_run_is_stopped_and_goes_on_with_the_next_window(tmp_path: Path, caplo
     booked.pulse(in_flight=(9, 0))
     assert booked.told["a"] == []
     booked.pulse(in_flight=(12, 0))
-    assert booked.told["a"] == [("budget", 0.0)]
+    assert booked.told["a"] == [("budget", 0.0, None)]
     booked.pulse("a", *[answered()] * 12)
-    assert booked.told["a"] == [("budget", 0.0)]  # once is enough
+    assert booked.told["a"] == [("budget", 0.0, None)]  # once is enough
     assert "scenario a sends nothing: the budget of scenario a, 10 requests an hour, is used up until" in caplog.text
     booked.now = NOON + HOUR
     booked.pulse()
-    assert booked.told["a"] == [("budget", 0.0), ("budget", 1.0)]
+    assert booked.told["a"] == [("budget", 0.0, None), ("budget", 1.0, None)]
     booked.pulse(in_flight=(10, 0))
-    assert booked.told["a"][2:] == [("budget", 0.0)]
+    assert booked.told["a"][2:] == [("budget", 0.0, None)]
 
 
 def test_all_that_use_a_target_stop_for_its_budget(tmp_path: Path) -> None:
@@ -145,9 +147,9 @@ def test_all_that_use_a_target_stop_for_its_budget(tmp_path: Path) -> None:
     booked.pulse("a", in_flight=(6, 0))
     booked.pulse("b", in_flight=(4, 20))
     assert booked.ratio("target", "x") == [1.0]
-    assert booked.told == {"a": [], "b": [("budget", 0.0)]}
+    assert booked.told == {"a": [], "b": [("budget", 0.0, 0)]}  # and not what goes to the other one
     booked.pulse("a", in_flight=(6, 0))
-    assert booked.told["a"] == [("budget", 0.0)]
+    assert booked.told["a"] == [("budget", 0.0, 0)]
     assert booked.ratio() == [0.006]  # each pays for its own
 
 
@@ -155,18 +157,19 @@ async def test_a_run_that_finds_nothing_left_sends_nothing(tmp_path: Path) -> No
     booked = Booked(tmp_path, {"requests": "10/h"})
     booked.budgets.ledger.use(Owner("scenario", "a"), "requests", 10, booked.now)
     await booked.runs["a"].begin()
-    assert booked.told["a"] == [("budget", 0.0)]
+    assert booked.told["a"] == [("budget", 0.0, None)]
     booked.runs["a"].stage_begins(booked.specs["a"], booked.stage)
-    assert booked.told["a"] == [("budget", 0.0)]
+    assert booked.told["a"] == [("budget", 0.0, None)]
 
 
 def test_who_wants_to_start_can_ask_before(tmp_path: Path) -> None:
     booked = Booked(tmp_path, {"requests": "10/h"}, {"tokens": "5/day"})
-    assert booked.budgets.exhausted(booked.specs["a"]) is None
+    assert booked.budgets.exhausted(booked.specs["a"]) == [None, None, None]
     booked.pulse("a", answered())
-    found = booked.budgets.exhausted(booked.specs["b"])
-    assert found is not None
-    assert found.owner == Owner("target", "x")
+    run, x, y = booked.budgets.exhausted(booked.specs["b"])
+    assert (run, y) == (None, None)
+    assert x is not None
+    assert x.owner == Owner("target", "x")
 
 
 def test_a_budget_that_grows_lets_a_run_go_on(tmp_path: Path) -> None:
@@ -174,7 +177,7 @@ def test_a_budget_that_grows_lets_a_run_go_on(tmp_path: Path) -> None:
     booked.pulse(in_flight=(10, 0))
     booked.budgets.configure({"a": Budget.model_validate({"requests": "20/h"})}, {})
     booked.pulse(in_flight=(10, 0))
-    assert booked.told["a"] == [("budget", 0.0), ("budget", 1.0)]
+    assert booked.told["a"] == [("budget", 0.0, None), ("budget", 1.0, None)]
 
 
 def test_the_result_says_which_budget_stopped_it_and_how_often(tmp_path: Path) -> None:
@@ -191,6 +194,28 @@ def test_the_result_says_which_budget_stopped_it_and_how_often(tmp_path: Path) -
         "the budget of scenario a, 10 requests an hour, was used up 3 times",
         "nothing was sent meanwhile",
     )
+
+
+def test_a_target_whose_budget_is_used_up_stops_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    booked = Booked(tmp_path, {"requests": "30/h"}, {"requests": "10/h"})
+    plain = sample_results.result([sample_results.stage()], [])
+    booked.pulse(in_flight=(10, 3))
+    assert booked.told["a"] == [("budget", 0.0, 0)]
+    assert "scenario a sends nothing to x: the budget of target x, 10 requests an hour, is used up" in caplog.text
+    booked.pulse(in_flight=(10, 20))
+    assert booked.told["a"][1:] == [("budget", 0.0, None)]  # its own is used up as well
+    booked.now = NOON + HOUR
+    booked.pulse()
+    assert sorted(booked.told["a"][2:], key=str) == [("budget", 1.0, 0), ("budget", 1.0, None)]
+    assert "scenario a sends to x again: the budget begins anew" in caplog.text
+    x, a = booked.runs["a"].complete(plain).verdict
+    assert (x.target, x.text, x.reason) == (
+        "x",
+        "the budget of target x, 10 requests an hour, was used up once",
+        "nothing was sent there meanwhile",
+    )
+    assert (a.target, a.reason) == (None, "nothing was sent meanwhile")
 
 
 def test_the_gauges(tmp_path: Path) -> None:

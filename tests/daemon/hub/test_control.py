@@ -43,7 +43,12 @@ class UnderWay:
         settings = settings_for(folder, one_target(url, ceiling=ceiling), {"drain": "5s", **scenario})
         self.spec = specify(settings, "test")
         self.registry = Registry()
-        listener = MetricsListener(self.registry, RequestMetrics(self.registry, WallClock()), lambda: self.run.state)
+        listener = MetricsListener(
+            self.registry,
+            RequestMetrics(self.registry, WallClock()),
+            lambda: self.run.state,
+            held=lambda: self.run.held,
+        )
         ceilings = Ceilings()
         ceilings.admit(self.spec)
         self.run = Run(self.spec, fleet.crew(self.spec.plan), [listener], ceilings=ceilings)

@@ -33,7 +33,7 @@ async def run_beside(folder: Path, url: str, load: Any, seconds: float) -> tuple
     target = one_target(url, metrics={"url": f"{url}/metrics", "interval": "200ms"})
     scenario = {"prompts": PROMPTS, "load": load, "duration": seconds, "drain": "1s"}
     spec = specify(settings_for(folder, target, scenario), "test")
-    courtesy = Courtesy(YieldToUsers(), spec, lambda _, factor: told.append(factor))
+    courtesy = Courtesy(YieldToUsers(), spec, lambda _, factor, target=None: told.append(factor))
     servers = watched(spec, tell=courtesy.look)
     run = Run(spec, crew(spec.plan, "inline"), [*servers, courtesy], [*servers, courtesy])
     return await run.execute(), told

@@ -1,6 +1,6 @@
 """What load processes spend is counted once, however many runs are in them."""
 
-from swelld.engine.plan import Pulse
+from pulses import pulse
 from swelld.hub import instrument
 from swelld.hub.instrument import Instrument
 from swelld_exporters import names
@@ -15,21 +15,7 @@ class Watched:
         self.instrument = Instrument(self._registry)
 
     def pulse(self, process: int, cpu: float, ticks: int, lags: list[float], shard: int = 0) -> None:
-        self.instrument.take(
-            Pulse(
-                shard=shard,
-                measurements=[],
-                begun=[],
-                in_flight=[],
-                connections=[],
-                waiting=0,
-                largest_batch=0,
-                cpu_seconds=cpu,
-                loop_lag=lags,
-                ticks=ticks,
-                process=process,
-            )
-        )
+        self.instrument.take(pulse(shard, cpu_seconds=cpu, loop_lag=lags, ticks=ticks, process=process))
 
     def cpu(self, shard: str = "0") -> float:
         return round(self._registry.counter(names.SHARD_CPU).labels(shard).value, 6)

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from measurements import measured
+from pulses import pulse
 from runs import one_target, settings_for
 from swelld.app.spec import specify
 from swelld.clock import WallClock
 from swelld.columns import columns
-from swelld.engine.plan import Pulse
 from swelld.hub import metrics
 from swelld.hub.metrics import MetricsListener
 from swelld.hub.spec import Batch, Spec
@@ -39,18 +39,8 @@ class Watched:
         self.listener.stage_begins(self.spec, self.stages[number])
 
     def pulse(self, number: int, in_flight: int = 0, connections: int = 0, *, saturated: bool = False) -> None:
-        pulse = Pulse(
-            shard=0,
-            measurements=[],
-            begun=[0],
-            in_flight=[in_flight],
-            connections=[connections],
-            waiting=0,
-            largest_batch=0,
-            cpu_seconds=0.0,
-            loop_lag=[],
-        )
-        self.listener.pulse(self.spec, self.stages[number], pulse, saturated=saturated)
+        said = pulse(in_flight=in_flight, connections=connections)
+        self.listener.pulse(self.spec, self.stages[number], said, saturated=saturated)
 
     def batch(self, number: int, *measurements: Measurement, warmup: bool = False) -> None:
         found = Batch(measurements, columns(measurements, self.spec.thresholds), warmup, valid=True)

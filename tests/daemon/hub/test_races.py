@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import pulses
 from measurements import measured
 from runs import one_target, settings_for
 from swelld.app.spec import specify
@@ -66,19 +67,7 @@ def silent(crew: Scripted, order: Order, part: int) -> None:
 
 
 def pulse(shard: int, stage: int, begun: int, count: int = 0, **more: Any) -> Pulse:
-    return Pulse(
-        shard=shard,
-        stage=stage,
-        measurements=[measured(sent=1.0, end=2.0)] * count,
-        begun=[begun],
-        in_flight=[0],
-        connections=[0],
-        waiting=0,
-        largest_batch=0,
-        cpu_seconds=0.0,
-        loop_lag=[],
-        **more,
-    )
+    return pulses.pulse(shard, stage=stage, measurements=[measured(sent=1.0, end=2.0)] * count, begun=begun, **more)
 
 
 def spec(tmp_path: Path, **scenario: Any) -> Spec:

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ from swelld.hub.spec import Batch, Spec
 from swelld.load.shapes import Sine
 from swelld.load.stage import Stage
 from swelld.measurement import Measurement
+from swelld.result import Result
 from swelld.sim import SimOptions, simulated
+
+Ended = asyncio.Task[Result]
 
 SINE = {"sine": {"mean": "40/s", "amplitude": "40/s", "period": "4s"}}
 
@@ -42,6 +46,21 @@ class Heard:
     def measurement_errors(self, *_: Any) -> None: ...
 
 
+@asynccontextmanager
+async def executing(folder: Path, sim: str, scenario: dict[str, Any]) -> AsyncIterator[tuple[Run, Heard, Ended]]:
+    """A run on two load processes, all that it measures, and its end."""
+    fleet, heard = Fleet(2), Heard()
+    spec = specify(settings_for(folder, one_target(sim), scenario), "test")
+    run = Run(spec, fleet.crew(spec.plan), [heard])
+    ended = asyncio.create_task(run.execute())
+    try:
+        yield run, heard, ended
+    finally:
+        ended.cancel()
+        await asyncio.gather(ended, return_exceptions=True)
+        await fleet.aclose()
+
+
 async def until_done(run: Run, count: int) -> None:
     async with asyncio.timeout(30):
         while run.progress().done < count:  # noqa: ASYNC110 - it is looked at
@@ -50,11 +69,7 @@ async def until_done(run: Run, count: int) -> None:
 
 async def test_a_sine_is_carried_out_and_scaled(sim: str, tmp_path: Path) -> None:
     scenario = {"load": {"rate": SINE}, "duration": "4s", "prompts": {"kind": "inline", "prompts": ["hi"]}}
-    fleet, heard = Fleet(2), Heard()
-    spec = specify(settings_for(tmp_path, one_target(sim), scenario), "test")
-    run = Run(spec, fleet.crew(spec.plan), [heard])
-    executing = asyncio.create_task(run.execute())
-    try:
+    async with executing(tmp_path, sim, scenario) as (run, heard, ended):
         await until_done(run, 20)
         rate = run.progress().offered_rate
         assert rate is not None
@@ -63,11 +78,7 @@ async def test_a_sine_is_carried_out_and_scaled(sim: str, tmp_path: Path) -> Non
             with pytest.raises(ValueError, match=text):
                 run.change(scale=wrong)
         run.change(scale=0.5)
-        (stage,) = (await executing).stages
-    finally:
-        executing.cancel()
-        await asyncio.gather(executing, return_exceptions=True)
-        await fleet.aclose()
+        (stage,) = (await ended).stages
     (change,) = stage.changes
     shape = Sine(40.0, 40.0, 4.0)
     steps = [4.0 * (step + 0.5) / 4000 for step in range(4000)]
@@ -79,35 +90,21 @@ async def test_a_sine_is_carried_out_and_scaled(sim: str, tmp_path: Path) -> Non
 
 
 async def test_a_closed_loop_has_no_rate_to_scale(sim: str, tmp_path: Path) -> None:
-    fleet = Fleet("inline")
     scenario = {"load": {"concurrency": 2}, "duration": "1s"}
-    spec = specify(settings_for(tmp_path, one_target(sim), scenario), "test")
-    run = Run(spec, fleet.crew(spec.plan))
-    executing = asyncio.create_task(run.execute())
-    try:
+    async with executing(tmp_path, sim, scenario) as (run, _, ended):
         await until_done(run, 3)
         with pytest.raises(ValueError, match="is a closed loop: change its concurrency, it has no rate to scale"):
             run.change(scale=2.0)
-        await executing
-    finally:
-        await fleet.aclose()
+        await ended
 
 
 async def test_sessions_are_begun_once_each_though_a_load_process_dies(sim: str, tmp_path: Path) -> None:
     prompts = {"kind": "sessions", "turns": 3, "input_tokens": 4, "output_tokens": 2}
     scenario = {"load": "25/s", "duration": "5s", "prompts": prompts}
-    fleet, heard = Fleet(2), Heard()
-    spec = specify(settings_for(tmp_path, one_target(sim), scenario), "test")
-    run = Run(spec, fleet.crew(spec.plan), [heard])
-    executing = asyncio.create_task(run.execute())
-    try:
+    async with executing(tmp_path, sim, scenario) as (run, heard, ended):
         await until_done(run, 60)
         load_processes()[0].kill()
-        (stage,) = (await executing).stages
-    finally:
-        executing.cancel()
-        await asyncio.gather(executing, return_exceptions=True)
-        await fleet.aclose()
+        (stage,) = (await ended).stages
     begun = Counter(m.index for m in heard.measurements if m.turn == 1)
     assert set(begun.values()) == {1}
     lost = 125 - len(begun)

@@ -101,6 +101,14 @@ def test_everything_scheduled_is_in_the_denominator_of_goodput() -> None:
     assert tallied(BATCH).goodput is None
 
 
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_good_answers_of_the_drain_are_in_no_rate(pieces: int) -> None:
+    result = tallied(BATCH, thresholds={"ttft": 0.6}, pieces=pieces)
+    assert result.goodput is not None
+    assert (result.goodput.good, result.goodput.ratio) == pytest.approx((2, 2 / 6))
+    assert (result.request_rate, result.goodput.rate) == pytest.approx((0.1, 0.1))  # the second ended in the drain
+
+
 def test_nothing_measured_is_nothing_said() -> None:
     result = tallied([], COUNTED, {"ttft": 1.0})
     assert (result.window_seconds, result.requests.scheduled) == (0.0, 0)

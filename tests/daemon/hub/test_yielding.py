@@ -32,7 +32,7 @@ def test_it_halves_with_every_look_that_finds_users_waiting() -> None:
     made = share()
     found = []
     for second in range(1, 8):
-        made.look(0, 1.0, float(second))
+        made.look(1.0, float(second))
         found.append(made.tick(second + 0.5))
     assert found == [0.5, 0.25, 0.125, 0.0625, 0.03125, 0.0, 0.0]
     assert made.least == 0.0
@@ -40,9 +40,9 @@ def test_it_halves_with_every_look_that_finds_users_waiting() -> None:
 
 def test_it_climbs_back_in_a_straight_line_once_nobody_waits() -> None:
     made = share(recover=20.0)
-    made.look(0, 3.0, 1.0)
-    made.look(0, 3.0, 2.0)
-    made.look(0, 0.0, 3.0)
+    made.look(3.0, 1.0)
+    made.look(3.0, 2.0)
+    made.look(0.0, 3.0)
     assert made.tick(2.0 + QUIET_SECONDS - 0.1) == 0.25  # quiet has to last
     assert made.tick(2.0 + QUIET_SECONDS + 0.1) == pytest.approx(0.26)
     assert made.tick(2.0 + QUIET_SECONDS + 10.1) == pytest.approx(0.76)
@@ -51,27 +51,18 @@ def test_it_climbs_back_in_a_straight_line_once_nobody_waits() -> None:
 
 def test_nothing_is_given_back_while_the_latest_look_found_users_waiting() -> None:
     made = share()
-    made.look(0, 1.0, 1.0)
+    made.look(1.0, 1.0)
     assert made.tick(100.0) == 0.5
-    made.look(0, 0.0, 100.0)
+    made.look(0.0, 100.0)
     assert made.tick(103.0) == pytest.approx(0.6)
 
 
 def test_users_wait_from_the_number_on_that_is_set() -> None:
     made = share(waiting=4)
-    made.look(0, 3.0, 1.0)
+    made.look(3.0, 1.0)
     assert made.tick(1.1) == 1.0
-    made.look(0, 4.0, 2.0)
+    made.look(4.0, 2.0)
     assert made.tick(2.1) == 0.5
-
-
-def test_each_server_has_its_own_users() -> None:
-    made = share()
-    made.look(0, 1.0, 1.0)
-    made.look(1, 0.0, 1.1)
-    assert made.tick(50.0) == 0.5
-    made.look(0, 0.0, 50.0)
-    assert made.tick(51.0) > 0.5
 
 
 def test_throttled_answers_count_once_for_each_step() -> None:
@@ -93,15 +84,15 @@ def test_it_never_falls_below_its_floor() -> None:
     made = share(floor=0.2)
     found = []
     for second in range(1, 5):
-        made.look(0, 1.0, float(second))
+        made.look(1.0, float(second))
         found.append(made.tick(second + 0.1))
     assert found == [0.5, 0.25, 0.2, 0.2]
 
 
 def test_a_server_that_falls_silent_keeps_it_where_it_is() -> None:
     made = share()
-    made.look(0, 1.0, 1.0)
-    made.look(0, 0.0, 2.0)
+    made.look(1.0, 1.0)
+    made.look(0.0, 2.0)
     for second in range(3, 60):
         made.hold(float(second))
         assert made.tick(second + 0.1) == 0.5
@@ -112,16 +103,16 @@ def test_what_was_not_sent_adds_up() -> None:
     made = share(recover=10.0)
     made.tick(10.0)
     assert made.withheld == 0.0
-    made.look(0, 1.0, 10.0)
+    made.look(1.0, 10.0)
     made.tick(14.0)
     assert made.withheld == pytest.approx(2.0)
 
 
 def test_moments_out_of_order_count_once() -> None:
     made = share()
-    made.look(0, 1.0, 1.0)
+    made.look(1.0, 1.0)
     made.tick(5.0)
-    made.look(0, 1.0, 4.0)
+    made.look(1.0, 4.0)
     made.tick(5.0)
     assert made.withheld == pytest.approx(2.0)
     made.tick(6.0)

@@ -39,11 +39,25 @@ async def test_many_may_open_an_empty_database_at_once(tmp_path: Path, database_
     assert max(counts) == 5
 
 
+async def test_runs_of_an_earlier_version_are_kept(tmp_path: Path, database_url: str) -> None:
+    async with opened(tmp_path, database_url) as runs:
+        await runs.enter(result("r1"))
+    database = Database(database_url)
+    async with database.begin() as connection:  # as the first version left it
+        await connection.execute(text("ALTER TABLE runs DROP COLUMN reason"))
+        await connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0001'"))
+    await database.aclose()
+    async with opened(tmp_path, database_url) as runs:
+        (found,) = (await runs.list()).runs
+        assert (found.id, found.state, found.reason) == ("r1", "completed", None)
+        assert await runs.get("r1") == result("r1")
+
+
 async def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path, database_url: str) -> None:
     database = Database(database_url)
     async with database.begin() as connection:
         await connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
     await database.aclose()
-    with pytest.raises(StoreError, match="at version 9999 and this swelld knows it up to 0001: update swelld"):
+    with pytest.raises(StoreError, match="at version 9999 and this swelld knows it up to 0002: update swelld"):
         async with opened(tmp_path, database_url):
             pass

@@ -110,12 +110,46 @@ async def test_a_checkpoint_replaces_the_one_before(tmp_path: Path, database_url
 async def test_a_run_that_came_to_nothing_has_failed(tmp_path: Path, database_url: str) -> None:
     async with opened(tmp_path, database_url) as runs:
         await runs.begin(row(result("r1")))
-        await runs.fail("r1", 1794651640.0)
+        await runs.fail("r1", 1794651640.0, "gone.jsonl \0 is not there")
         await written(runs)
+        summary = await runs.summary("r1")
+        assert summary is not None
+        assert (summary.state, summary.reason) == ("failed", "gone.jsonl \ufffd is not there")
         found = await runs.get("r1")
         assert found is not None
         assert (found.run.state, found.run.duration_seconds, found.stages) == ("failed", 10.0, [])
         assert found.run.finished == "2026-11-14T10:20:40.000+00:00"
+        assert found.run.reason == "gone.jsonl \ufffd is not there"
+
+
+async def test_a_run_that_fails_after_a_checkpoint_keeps_that_and_says_why(tmp_path: Path, database_url: str) -> None:
+    async with opened(tmp_path, database_url) as runs:
+        run = result("r1")
+        await runs.begin(row(run))
+        await runs.checkpoint(run)
+        await written(runs)
+        await runs.fail("r1", 1794651640.0, "load processes died")
+        await written(runs)
+        found = await runs.get("r1")
+        assert found is not None
+        assert (found.run.state, found.run.reason, found.stages) == ("failed", "load processes died", run.stages)
+        over = result("r2", state="failed", reason="load processes died")
+        await runs.finish(over)
+        await written(runs)
+        assert await runs.get("r2") == over
+        assert [one.reason for one in (await runs.list()).runs] == ["load processes died"] * 2
+
+
+async def test_runs_from_elsewhere_are_entered_once(tmp_path: Path, database_url: str) -> None:
+    async with opened(tmp_path, database_url) as runs:
+        run = result("r1")
+        await runs.enter(run)
+        assert await runs.get("r1") == run
+        await runs.annotate("r1", note="by hand")
+        await runs.enter(result("r1", state="cancelled"))
+        summary = await runs.summary("r1")
+        assert summary is not None
+        assert (summary.state, summary.note, summary.reason) == ("completed", "by hand", None)
 
 
 async def test_lists_are_filtered(tmp_path: Path, database_url: str) -> None:

@@ -21,7 +21,7 @@ import virtual_server
 from swelld.analysis.recommendation import Wish, recommend
 from swelld.app.once import run_scenarios
 from swelld.load.stage import ClosedStage, OpenStage, Stage
-from swelld.result import Result
+from swelld.result import Progress, Result
 from swelld.settings import Settings
 from swelld.sim.options import SimOptions
 from swelld.sim.process import simulated
@@ -139,6 +139,18 @@ class Row(NamedTuple):
         return (int(made.replicas.value) if made.replicas is not None else 0), true
 
 
+class Watching:
+    """Says which level is under way."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.stage != self._stage:
+            self._stage = progress.stage
+            print(f"    {progress.elapsed:4.0f} s  {progress.stage}", flush=True)
+
+
 def measure(case: Case) -> Row:
     """Search, then find the truth for prompts of the length that the server has seen."""
     objectives = {name: f"{threshold * 1e3:g}ms" for name, threshold in case.objectives.items()}
@@ -160,7 +172,7 @@ def measure(case: Case) -> Row:
                 "shards": 1,
             }
         )
-        (finished,) = uvloop.run(run_scenarios(settings, ["search"], lambda _: None, sys.argv))
+        (finished,) = uvloop.run(run_scenarios(settings, ["search"], Watching(), sys.argv))
     seconds = time.monotonic() - begun
     seen = finished.result.stages[0].input_tokens.p50
     assert seen is not None
@@ -200,32 +212,52 @@ def _highest(levels: Sequence[int], meets: Callable[[int], bool]) -> int:
     return levels[low]
 
 
+def judged(row: Row) -> bool:
+    """Whether all is as it should be."""
+    replicas = row.replicas()
+    return row.right and row.cut_short() and (replicas is None or abs(replicas[0] - replicas[1]) <= 1)
+
+
+def told(number: int, row: Row) -> None:
+    """What was measured, level by level, and how it ended."""
+    search = row.result.search
+    assert search is not None
+    for level in search.levels:
+        verdict = {True: "met", False: "missed", None: "in doubt"}[level.accepted]
+        doubts = " (load generator in doubt)" if level.doubted and level.accepted else ""
+        print(f"    {level.stage:<28} {verdict:<8} {'' if level.sure else '?'}{doubts} {level.reason}")
+    print(f"    {number}: ended {search.ended} after {row.seconds:.0f} s", flush=True)
+
+
+def table(rows: Sequence[Row]) -> None:
+    """All cases, and what is wrong with any."""
+    head = f"{'case':<38} {'truth':>7} {'found':>7} {'error':>7} {'levels':>6} {'time':>6}  beyond   replicas (true)"
+    print(f"\n{head}")
+    for row in rows:
+        assert row.result.search is not None
+        replicas = row.replicas()
+        words = "" if replicas is None else f"{replicas[0]} ({replicas[1]})"
+        print(
+            f"{row.case.name:<38} {row.truth:7.4g} {row.found:7.4g} {row.error:+7.1%} "
+            f"{len(row.result.search.levels):6} {row.seconds:5.0f}s  {'cut' if row.cut_short() else 'NOT CUT':<8} "
+            f"{words}{'' if judged(row) else '  WRONG'}"
+        )
+    wrong = sum(not judged(row) for row in rows)
+    print(f"{len(rows) - wrong} of {len(rows)} within {TOLERANCE:.0%} (or one user)", flush=True)
+
+
 def main() -> int:
     """1 if anything is not as it should be."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", type=int, help="number of one case, from 0")
+    parser.add_argument("--only", type=int, choices=range(len(CASES)), help="number of one case, from 0")
     only = parser.parse_args().only
-    head = f"{'case':<38} {'truth':>7} {'found':>7} {'error':>7} {'levels':>6} {'time':>6}  beyond   replicas (true)"
-    print(head, flush=True)
-    right = True
-    for case in CASES if only is None else CASES[only : only + 1]:
-        row = measure(case)
-        assert row.result.search is not None
-        replicas = row.replicas()
-        close = replicas is None or abs(replicas[0] - replicas[1]) <= 1
-        words = "" if replicas is None else f"{replicas[0]} ({replicas[1]})"
-        print(
-            f"{case.name:<38} {row.truth:7.4g} {row.found:7.4g} {row.error:+7.1%} {len(row.result.search.levels):6} "
-            f"{row.seconds:5.0f}s  {'cut' if row.cut_short() else 'NOT CUT':<8} {words}"
-            f"{'' if row.right and close else '  WRONG'}",
-            flush=True,
-        )
-        if not row.right or not close:
-            for level in row.result.search.levels:
-                print(f"    {level.level:g}: {level.accepted}, {'' if level.sure else 'not '}sure: {level.reason}")
-            print(f"    ended: {row.result.search.ended}", flush=True)
-        right = right and row.right and row.cut_short() and close
-    return 0 if right else 1
+    rows = []
+    for number in range(len(CASES)) if only is None else [only]:
+        print(f"case {number}: {CASES[number].name} ...", flush=True)
+        rows.append(measure(CASES[number]))
+        told(number, rows[-1])
+    table(rows)
+    return 0 if all(map(judged, rows)) else 1
 
 
 if __name__ == "__main__":

@@ -97,8 +97,16 @@ def _findings(
         f"{_named(check)}{written(check.server)} by the server, {written(check.client)} by swelld" for check in checks
     ]
     agree = all(check.agrees for check in checks)
-    text = f"{'; '.join(pairs)}: {'' if agree else 'not '}within {100 * server.tolerance:.3g}% ({ALONE})"
+    margin = tolerated(checks[0], server.tolerance)
+    text = f"{'; '.join(pairs)}: {'' if agree else 'not '}within {margin} ({ALONE})"
     yield Finding("PASS" if agree else "WARNING", subject, text, target=server.target, reason=None if agree else reason)
+
+
+def tolerated(check: ServerCheck, tolerance: float) -> str:
+    """How far the two may be apart, in words."""
+    if check.figure in ("ttft", "e2e") and tolerance * check.server < PATH_SECONDS:
+        return f"{1000 * PATH_SECONDS:g} ms"
+    return f"{100 * tolerance:.3g}%"
 
 
 def _named(check: ServerCheck) -> str:

@@ -49,6 +49,13 @@ def count(value: float | None) -> str:
     return MISSING if value is None else f"{value:,.0f}"
 
 
+def money(amount: float | None) -> str:
+    """Two decimals, and three digits of what is less than one."""
+    if amount is None:
+        return MISSING
+    return f"{amount:,.2f}" if amount >= 1 or not amount else f"{amount:#.3g}"
+
+
 def _three_digits(value: float) -> str:
     size = abs(value)
     decimals = 2 if size < 9.995 else 1 if size < 99.95 else 0

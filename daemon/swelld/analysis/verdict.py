@@ -6,6 +6,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from swelld.analysis import figures
+from swelld.analysis.levels import probes
 from swelld.measurement import CONTENTION
 from swelld.result import Finding, Goodput, Result, StageResult
 
@@ -67,10 +68,12 @@ def verdict(stages: Sequence[StageResult], limits: Mapping[str, Limit] = LIMITS)
 
 def missed_objective(result: Result) -> bool:
     """True if a stage has an objective and fewer requests met it than it asks for, or none were scheduled at all; of a
-    search, if no level met it."""
+    search, if no level met it. The probes of a sweep are there to overload: they cannot miss it."""
     if result.search is not None:
         return result.search.capacity is None
-    return any(stage.goodput is not None and not _met(stage.goodput) for stage in result.stages)
+    probed = set(map(id, probes(result.stages)))
+    judged = [stage for stage in result.stages if id(stage) not in probed]
+    return any(stage.goodput is not None and not _met(stage.goodput) for stage in judged)
 
 
 def _met(goodput: Goodput) -> bool:

@@ -78,3 +78,8 @@ class Levelled(Config):
 def label(kind: str, level: float) -> str:
     """The name of a stage, as loads with given levels have it."""
     return f"{kind}={level:.6g}"
+
+
+def again(name: str, time: int) -> str:
+    """The name of the stage in which a level is measured for the second, third, ... time."""
+    return name if time == 1 else f"{name} again={time}"

@@ -13,7 +13,6 @@ import msgspec
 SMOOTH: Final = 16
 """Degree of the polynomial that stands for an eighth of a sine's period to within rounding."""
 LARGEST_DEGREE: Final = 24
-DAY_SECONDS: Final = 86400.0
 
 
 class _Shape(msgspec.Struct, frozen=True, tag=str.lower):

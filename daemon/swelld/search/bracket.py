@@ -1,4 +1,5 @@
-"""Which level to try next: ever higher until one is rejected, then between the highest good and the lowest bad one."""
+"""Which level to try next: ever higher until one is rejected, then between the highest good and the lowest bad one,
+and at the end once more what the answer rests on."""
 
 import math
 from collections.abc import Sequence
@@ -7,10 +8,36 @@ from typing import Final
 
 GROWTH: Final = 2.0
 """Each level is so many times the one before, as long as all are accepted."""
-BESIDE: Final = 0.99
-"""A rate that is tried in place of another one is so many times that."""
 DIGITS: Final = 3
 """Significant digits of a level: it becomes the name of a stage, of which there should not be endlessly many."""
+MOST_TIMES: Final = 3
+"""Times that a level is measured: two of them that agree decide, or a single one that nothing speaks against."""
+
+
+@dataclass(slots=True)
+class _Votes:
+    """What came of the times that one level was measured."""
+
+    good: int = 0
+    bad: int = 0
+    sound: bool = False
+    """Whether it was accepted at a time of which there is no doubt."""
+
+    @property
+    def accepted(self) -> bool:
+        return self.good > self.bad
+
+    @property
+    def undecided(self) -> bool:
+        return self.good == self.bad
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether an answer may rest on it. A machine that is busy with something else makes a level look worse, never
+        better: one that is rejected is measured again."""
+        if self.accepted:
+            return self.sound or self.good + self.bad >= MOST_TIMES
+        return self.bad - self.good >= 2 or self.good + self.bad >= MOST_TIMES
 
 
 @dataclass(slots=True)
@@ -24,31 +51,51 @@ class Bracket:
     """Whether levels are whole numbers."""
     given: Sequence[float] = ()
     """Levels to begin with instead of doubling."""
-    accepted: float | None = None
-    """The highest."""
-    rejected: float | None = None
-    """The lowest."""
-    tried: set[float] = field(default_factory=set)
+    unknown: float | None = None
+    """The lowest level of which nothing can be said, however often it is tried: the answer may lie below it."""
+    _votes: dict[float, _Votes] = field(default_factory=dict)
 
-    def take(self, level: float, *, accepted: bool) -> None:
-        """A level was decided."""
-        self.tried.add(level)
-        if not accepted:
-            self.rejected = level if self.rejected is None else min(self.rejected, level)
-            if self.accepted is not None and self.accepted >= self.rejected:
-                self.accepted = None
-        elif self.rejected is None or level < self.rejected:
-            self.accepted = level if self.accepted is None else max(self.accepted, level)
+    @property
+    def rejected(self) -> float | None:
+        """The lowest level that was."""
+        return min((level for level, votes in self._votes.items() if votes.bad > votes.good), default=None)
+
+    @property
+    def accepted(self) -> float | None:
+        """The highest level that was, below all that were rejected."""
+        high = self.rejected
+        below = (level for level, votes in self._votes.items() if votes.accepted and (high is None or level < high))
+        return max(below, default=None)
+
+    def take(self, level: float, *, accepted: bool, doubted: bool = False) -> None:
+        """What a level has shown; `doubted`: at a time when the load generator was the bottleneck."""
+        votes = self._votes.setdefault(level, _Votes())
+        votes.good += accepted
+        votes.bad += not accepted
+        votes.sound = votes.sound or (accepted and not doubted)
+
+    def give_up(self, level: float) -> None:
+        """Nothing can be said of a level."""
+        self.unknown = level if self.unknown is None else min(self.unknown, level)
+
+    @property
+    def blurred(self) -> bool:
+        """Whether the lowest level above the answer is one of which nothing can be said."""
+        return self.unknown is not None and (self.rejected is None or self.unknown < self.rejected)
+
+    @property
+    def _high(self) -> float | None:
+        return min((level for level in (self.rejected, self.unknown) if level is not None), default=None)
 
     def next(self) -> float | None:
         """The level to try; None if the capacity is known precisely enough, or there is nothing left to try."""
-        level = self._higher() if self.rejected is None else self._between(self.rejected)
-        return None if level is None or level in self.tried else level
-
-    def beside(self, level: float) -> float | None:
-        """The level next below one that could not be decided; None if that is not above the highest good one."""
-        lower = level - 1 if self.whole else self._rounded(level * BESIDE)
-        return lower if lower > (self.accepted or 0.0) and lower not in self.tried else None
+        known = self._votes.items()
+        undecided = next((level for level, votes in known if votes.undecided and level != self.unknown), None)
+        if undecided is not None:
+            return undecided
+        high = self._high
+        level = self._higher() if high is None else self._between(high)
+        return level if level is not None and level not in self._votes else self._unconfirmed()
 
     @property
     def precise(self) -> bool:
@@ -57,10 +104,15 @@ class Bracket:
 
     def steps(self) -> int:
         """About how many levels are still to be tried."""
-        low, high = self.accepted or self.first, self.rejected
+        low, high = self.accepted or self.first, self._high
         if high is None:
-            return 1 + self._halvings(low, min(GROWTH * low, self.last))
-        return self._halvings(low, high) if self.accepted is not None else 1
+            return 2 + self._halvings(low, min(GROWTH * low, self.last))
+        again = 0 if high not in self._votes or self._votes[high].confirmed else 1
+        return again + (self._halvings(low, high) if self.accepted is not None else 0)
+
+    def _unconfirmed(self) -> float | None:
+        ends = (level for level in (self.rejected, self.accepted) if level is not None and level != self.unknown)
+        return next((level for level in ends if not self._votes[level].confirmed), None)
 
     def _halvings(self, low: float, high: float) -> int:
         if high <= low * (1 + self.precision) or (self.whole and high - low <= 1):
@@ -69,11 +121,12 @@ class Bracket:
         return max(1, min(steps, math.ceil(math.log2(high - low)))) if self.whole else max(1, steps)
 
     def _higher(self) -> float | None:
-        if self.accepted is None:
+        accepted = self.accepted
+        if accepted is None:
             return self.first
         if self.given:
-            return next((level for level in self.given if level > self.accepted), None)
-        return min(self.accepted * GROWTH, self.last) if self.accepted < self.last else None
+            return next((level for level in self.given if level > accepted), None)
+        return min(accepted * GROWTH, self.last) if accepted < self.last else None
 
     def _between(self, high: float) -> float | None:
         low = self.accepted

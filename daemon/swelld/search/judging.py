@@ -21,6 +21,8 @@ that grows slowly looks good at first."""
 PART: Final = 1 / 3
 CHANCE: Final = 2.0
 """Random arrivals are off by so many times the root of their number, once in twenty by more."""
+LOST: Final = 0.5
+"""Share left behind beyond which a level is not even looked at to its end."""
 FAR: Final = 0.1
 """Share left behind that may go unnoticed as long as no level is known to be too high: the next one will be."""
 ROUNDS: Final = 3
@@ -48,6 +50,8 @@ class Judgement(NamedTuple):
     reason: str
     seconds: float
     early: bool
+    doubted: bool = False
+    """Whether the load generator was the bottleneck."""
 
 
 class _Target:
@@ -102,6 +106,8 @@ class Judge:
         total = sum(counts(stage)[1] for stage in look.stages)
         trend = self._backlog.trend() if self._backlog is not None else None
         beyond = max(HOPELESS, 2 * self._asked.precision) + self._chance(total)
+        if _doubt(look.stages) is not None and (trend is None or trend.behind < LOST):
+            return None  # it may be a passing moment, which the rest of the level outweighs
         if trend is not None and trend.grows(beyond, clearly=True):
             self.early = self._judged(look.stages, trend, early=True)
             return "cancel"
@@ -159,25 +165,24 @@ class Judge:
             return Judgement(False, False, 0, 0, None, "no request fell into its window", seconds, early)
         met = good >= asked.share * total - 1e-9
         words = _words(good, total, bounds, asked, met=met)
+        if any(stage.changes or stage.withheld for stage in stages):
+            words = "its load was changed or held back on the way"
+            return Judgement(None, False, good, total, bounds, words, seconds, early)
         doubt = _doubt(stages)
         if met and not grows:
             sure = bounds.low >= asked.share and doubt is None
-            return Judgement(True, sure, good, total, bounds, words, seconds, early)
+            return Judgement(True, sure, good, total, bounds, words, seconds, early, doubt is not None)
         if doubt is not None:
-            return Judgement(None, False, good, total, bounds, doubt, seconds, early)
+            return Judgement(None, False, good, total, bounds, doubt, seconds, early, doubted=True)
         if grows and trend is not None:
             words = f"the queue grows: {figures.percent(trend.behind)} of the arrivals were left behind"
         return Judgement(False, grows or bounds.high < asked.share, good, total, bounds, words, seconds, early)
 
 
 def _doubt(stages: Sequence[StageResult]) -> str | None:
-    """Why a level was not the load that it was meant to be."""
-    for stage in stages:
-        if not stage.validity.valid:
-            return f"the load generator was the bottleneck: {'; '.join(stage.validity.reasons)}"
-        if stage.changes or stage.withheld:
-            return "its load was changed or held back on the way"
-    return None
+    """Why what was seen may be the load generator's doing."""
+    reasons = ("; ".join(stage.validity.reasons) for stage in stages if not stage.validity.valid)
+    return next((f"the load generator was the bottleneck: {reason}" for reason in reasons), None)
 
 
 def counts(stage: StageResult) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """The course of a capacity search: stage after stage, until it is known how much a server carries."""
 
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Final, Literal
 
 import msgspec
@@ -8,6 +9,7 @@ import msgspec
 from swelld.analysis.saturation import saturation
 from swelld.load.bounds import Bounds
 from swelld.load.course import End, Look
+from swelld.load.levelled import again
 from swelld.load.search import Search
 from swelld.load.stage import Stage
 from swelld.result import Finding, Result, SearchLevel, SearchResult, StageResult, Why
@@ -21,7 +23,7 @@ LIMIT: Final = (0.7, 0.8)
 
 
 MOST_DOUBTS: Final = 3
-"""Levels in a row of which nothing can be said: then it is no passing moment."""
+"""Times in a row that a level is measured and nothing can be said: then it is no passing moment."""
 
 
 class CapacitySearch:
@@ -45,7 +47,7 @@ class CapacitySearch:
         self._answer: float | None = None
         self._requests = 0
         self._doubts = 0
-        """Levels in a row of which nothing can be said."""
+        """How often in a row nothing could be said of the present level."""
         self._ended: Why | None = None
         self._found = [_taken_over(one) for one in memory.recall()]
         for one in self._found:
@@ -63,10 +65,11 @@ class CapacitySearch:
             if self._ended not in ("time", "requests", "doubt"):
                 self._memory.forget()
             return None
-        level = self._bracket.beside(self._level) if self._doubts else self._bracket.next()
+        level = self._level if self._doubts else self._bracket.next()
         assert level is not None
         self._level = level
         stage = self._search.stage(level, self._bounds, self._answer, len(self._found))
+        stage = msgspec.structs.replace(stage, label=self._unused(stage.label))
         self._judge = Judge(stage, self._asked, self._copies, far=self._bracket.rejected is None)
         return stage
 
@@ -95,7 +98,8 @@ class CapacitySearch:
         sure = [level for level in levels if level.sure]
         low = max((x.level for x in sure if x.accepted and x.level <= (capacity or 0.0)), default=None)
         high = min((x.level for x in sure if x.accepted is False and x.level > (capacity or 0.0)), default=None)
-        at_capacity = [s.request_rate for one in self._found if one.level.level == capacity for s in one.stages]
+        carried = [one for one in self._found if one.level.level == capacity and one.level.accepted]
+        at_capacity = [stage.request_rate for one in carried[-1:] for stage in one.stages]
         found = SearchResult(
             kind=kind,
             share=self._asked.share,
@@ -125,15 +129,21 @@ class CapacitySearch:
 
     def _note(self, found: Found) -> None:
         level = found.level
-        if level.accepted is None:  # a moment in which the machine was busy is no limit: once more, a little lower
+        if level.accepted is None:  # a moment in which the machine was busy is no limit: once more
             self._doubts += 1
-            if self._doubts >= MOST_DOUBTS or self._bracket.beside(level.level) is None:
-                self._ended = "doubt"
+            if self._doubts >= MOST_DOUBTS:
+                self._bracket.give_up(level.level)
+                self._doubts = 0
             return
         self._doubts = 0
-        self._bracket.take(level.level, accepted=level.accepted)
+        self._bracket.take(level.level, accepted=level.accepted, doubted=level.doubted)
         if level.accepted:
             self._answer = answer_seconds(found.stages) or self._answer
+
+    def _unused(self, name: str) -> str:
+        """A name for the stage that no other one has."""
+        known = {one.level.stage for one in self._found}
+        return next(one for time in count(1) if (one := again(name, time)) not in known)
 
     def _used_up(self, under_way: int = 0) -> Literal["time", "requests"] | None:
         most = self._search.at_most
@@ -146,6 +156,8 @@ class CapacitySearch:
     def _at_the_end(self) -> Why | None:
         if self._doubts or self._bracket.next() is not None:
             return None
+        if self._bracket.blurred:
+            return "doubt"
         if self._bracket.accepted is None:
             return "nothing"
         return "max" if self._bracket.rejected is None else "precise"
@@ -165,6 +177,7 @@ def _level(level: float, label: str, judgement: Judgement) -> SearchLevel:
         seconds=judgement.seconds,
         cut_short=judgement.early,
         reason=judgement.reason,
+        doubted=judgement.doubted,
     )
 
 

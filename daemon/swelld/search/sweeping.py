@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
+from swelld.analysis.levels import probes
 from swelld.load.bounds import Bounds
 from swelld.load.course import End, Look
 from swelld.load.levelled import label
@@ -50,7 +53,10 @@ class Sweep:
         return max(2, self._number) + left
 
     def complete(self, result: Result) -> Result:
-        return result
+        """Probes are no levels: of what they showed only their validity is judged."""
+        probed = {stage.stage for stage in probes(result.stages)}
+        verdict = [one for one in result.verdict if one.stage not in probed or one.subject == "validity"]
+        return msgspec.structs.replace(result, verdict=verdict)
 
     def _between(self, done: Sequence[StageResult]) -> list[float]:
         settings = self._sweep.sweep

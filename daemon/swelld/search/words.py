@@ -32,7 +32,9 @@ def _capacity(found: SearchResult) -> Iterator[str]:
     capacity = amount(kind, found.capacity)
     yield f"The highest load that met the objective is {capacity}{_rate(found)}."
     yield _known(found)
-    if found.low != found.capacity:
+    if all(level.doubted for level in found.levels if level.accepted and level.level == found.capacity):
+        yield f"The load generator was the bottleneck at {capacity}: use more load processes, or a larger machine."
+    elif found.low != found.capacity:
         sure = f"{amount(kind, found.low)} did" if found.low is not None else "no level did"
         yield (
             f"That {capacity} met it is not certain: with {found.confidence:.0%} confidence {sure}; "
@@ -47,8 +49,9 @@ def _rate(found: SearchResult) -> str:
 
 
 def _known(found: SearchResult) -> str:
-    kind = found.kind
-    rejected = min((level.level for level in found.levels if level.accepted is False), default=None)
+    kind, capacity = found.kind, found.capacity or 0.0
+    missed = (level.level for level in found.levels if level.accepted is False and level.level > capacity)
+    rejected = min(missed, default=None)
     beyond = "" if rejected is None else f"{amount(kind, rejected)} did not meet it any more"
     if found.ended == "precise":
         return f"{beyond}{'' if found.high is not None else ', by a margin that chance may explain'}."
@@ -71,7 +74,7 @@ def _doubt(found: SearchResult) -> str:
 def _bends(found: SearchResult) -> Iterator[str]:
     bends, kind = found.saturation, found.kind
     if bends.bend is not None:
-        yield f"Good answers per second grow with the load up to about {amount(kind, bends.bend)}, hardly beyond."
+        yield f"Answers per second grow with the load up to about {amount(kind, bends.bend)}, hardly beyond."
     if bends.best is not None and bends.best_rate is not None:
         best = figures.rate(bends.best_rate)
         yield f"Most good answers came at {amount(kind, bends.best)}: {best} per second, the optimal level."

@@ -5,43 +5,11 @@ from typing import Any
 import msgspec
 import pytest
 
+import sample_servers
 from swelld.analysis.crosscheck import ALONE, BETWEEN, DIFFERENT, Client, Mean, compare, crosscheck
-from swelld.result import ServerCheck, ServerResult, ServerTimeline
+from swelld.result import ServerCheck, ServerResult
 
-NO_TIMELINE = ServerTimeline(
-    at=[],
-    requests_waiting=None,
-    requests_running=None,
-    kv_cache_usage=None,
-    prefix_cache_queries=None,
-    prefix_cache_hits=None,
-    preemptions=None,
-    output_tokens=None,
-)
-SERVER = ServerResult(
-    target="local",
-    engine="vllm",
-    url="http://127.0.0.1:8000/metrics",
-    looks=3,
-    failed_looks=0,
-    requests_waiting=None,
-    requests_running=None,
-    kv_cache_usage=None,
-    prefix_cache_queries=None,
-    prefix_cache_hits=None,
-    prefix_cache_hit_ratio=None,
-    preemptions=None,
-    restarts=0,
-    requests=100.0,
-    input_tokens=25600.0,
-    output_tokens=12800.0,
-    ttft_mean=0.2,
-    e2e_mean=1.3,
-    tolerance=0.05,
-    checks=[],
-    note=None,
-    timeline=NO_TIMELINE,
-)
+SERVER = sample_servers.server(requests=100.0, input_tokens=25600.0, output_tokens=12800.0, ttft_mean=0.2, e2e_mean=1.3)
 
 
 def mean(value: float, count: int = 100) -> Mean:
@@ -156,6 +124,16 @@ def test_findings_of_figures_that_do_not() -> None:
     assert (found["server ttft"].level, found["server ttft"].reason) == ("WARNING", BETWEEN)
     assert found["server ttft"].text.startswith("mean 100 ms by the server, 203 ms by swelld: not within 5%")
     assert found["server requests"].level == "PASS"
+
+
+def test_the_margin_of_short_times_is_the_way_there_and_back() -> None:
+    quick = msgspec.structs.replace(SERVER, ttft_mean=0.012)
+    quick = msgspec.structs.replace(quick, checks=compare(client(ttft=mean(0.0163)), quick))
+    found = {f.subject: f for f in crosscheck([quick])}["server ttft"]
+    assert (found.level, found.text) == (
+        "PASS",
+        f"mean 12.0 ms by the server, 16.3 ms by swelld: within 5 ms ({ALONE})",
+    )
 
 
 def test_every_target_has_findings_of_its_own_and_one_without_checks_has_none() -> None:

@@ -1,13 +1,15 @@
 """What a run over several levels says of a server: where it bends, where errors begin, where to operate it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import pytest
 
 from sample_results import empty_stage, open_stage, result, stage, validity
+from swelld.analysis.saturation import saturation
 from swelld.analysis.sweep import Reading, conclusions, error_share, read, success_share, sweeps
-from swelld.result import LevelChange, Requests, Saturation, SearchResult, StageResult
+from swelld.result import Kind, LevelChange, Requests, Saturation, SearchResult, StageResult
 from swept import level, sweep_result
 
 
@@ -62,6 +64,26 @@ def test_a_rate_that_still_grows_is_not_saturated() -> None:
         in found.lines[0]
     )
     assert found.lines[-1].endswith("(70% to 80% of that) until higher levels are measured.")
+
+
+def test_a_level_without_any_answer_in_its_window_is_saturated() -> None:
+    """Its answers came all, but later."""
+    carried = [level(users, goodput=None) for users in (8, 16, 32)]
+    found = reading([*carried, level(64, request_rate=0.0, goodput=None)])
+    assert names(found) == ["concurrency=32", "concurrency=32", None, "concurrency=32"]
+    assert found.lines == (
+        "Saturated at concurrency=32: 16.0 requests/s, and more load brings no more.",
+        "The highest load that answered 99.0% of the requests was concurrency=32 (16.0 requests/s).",
+        "Operate at 11.2 to 12.8 requests/s (70% to 80% of that).",
+    )
+    first = reading([level(8, request_rate=0.0, goodput=None), *carried[1:], level(64, goodput=None)])
+    assert names(first) == ["concurrency=32", "concurrency=32", None, "concurrency=64"]
+
+
+def test_windows_that_are_all_too_short_say_so() -> None:
+    found = reading([level(users, request_rate=0.0) for users in (8, 16, 32)])
+    assert names(found) == [None, None, None, None]
+    assert found.lines == ("No answer came while its level was measured: measure for longer than one answer takes.",)
 
 
 def test_without_an_objective_nearly_all_must_be_answered() -> None:
@@ -137,3 +159,73 @@ def test_conclusions_are_those_of_each_target_or_of_the_search() -> None:
         saturation=Saturation(bend=None, best=None, best_rate=None, errors_begin=None), lines=["Not even 8 users."],
     )  # fmt: skip
     assert conclusions(msgspec.structs.replace(swept, search=search)) == [("local, b", ("Not even 8 users.",))]
+
+
+def test_probes_are_no_levels_of_a_sweep_of_rates() -> None:
+    probes = [stage(stage="concurrency=1", request_rate=2.0), stage(stage="concurrency=64", request_rate=21.0)]
+    rates = [(10, 10.0), (20, 19.9), (5, 5.0), (40, 20.1)]
+    (sweep,) = sweeps(result([*probes, *(stage(stage=f"rate={rate}", request_rate=got) for rate, got in rates)]))
+    assert (sweep.kind, sweep.levels, sweep.samples) == ("rate", (5.0, 10.0, 20.0, 40.0), 400)
+    found = read(sweep)
+    assert names(found) == ["rate=40", "rate=20", None, "rate=40"]
+    assert found.lines[0] == "Saturated from rate=20 (19.9 requests/s); the most was 20.1 requests/s at rate=40."
+
+
+def test_probes_of_a_sweep_of_users_are_levels() -> None:
+    (sweep,) = sweeps(result([level(1), level(64), level(8), level(32)]))
+    assert (sweep.kind, sweep.levels) == ("concurrency", (1.0, 8.0, 32.0, 64.0))
+
+
+def test_a_target_alone_is_no_level() -> None:
+    stages = []
+    for users in (8, 16, 32, 64):
+        for target in ("a", "b"):
+            alone = f"concurrency={users} solo={target}"
+            stages.append(level(users, target=target, stage=alone, solo_of=f"concurrency={users}", request_rate=99.0))
+        stages += [level(users, target=target) for target in ("a", "b")]
+    found = sweeps(result(stages))
+    assert [(sweep.target, sweep.kind, sweep.levels) for sweep in found] == [
+        (target, "concurrency", (8.0, 16.0, 32.0, 64.0)) for target in ("a", "b")
+    ]
+    assert [read(sweep).lines[0] for sweep in found] == [
+        "Saturated at concurrency=32: 16.0 requests/s, and more load brings no more."
+    ] * 2
+
+
+def test_one_judge_for_a_sweep_and_for_a_search() -> None:
+    (sweep,) = sweeps(sweep_result())
+    found = read(sweep)
+    assert found.saturation is not None
+    assert found.saturation.stage == f"concurrency={saturation(sweep.stages, 'concurrency').bend:g}"
+
+
+def searched(capacity: float | None, kind: Kind = "concurrency", **changes: Any) -> SearchResult:
+    plain = SearchResult(
+        kind=kind, share=0.95, confidence=0.95, precision=0.05, capacity=capacity, low=capacity, high=None,
+        request_rate=None, limit=None if capacity is None else (0.7 * capacity, 0.8 * capacity), ended="precise",
+        levels=[], saturation=Saturation(bend=None, best=None, best_rate=None, errors_begin=None), lines=["So it is."],
+    )  # fmt: skip
+    return msgspec.structs.replace(plain, **changes)
+
+
+def test_what_a_search_found_is_what_is_read() -> None:
+    bends = Saturation(bend=32.0, best=16.0, best_rate=8.0, errors_begin=None)
+    whole = msgspec.structs.replace(sweep_result(), search=searched(16.0, saturation=bends))
+    (sweep,) = sweeps(whole)
+    found = read(sweep)
+    assert names(found) == ["concurrency=32", "concurrency=32", "concurrency=128", "concurrency=16"]
+    assert found.lines == ("So it is.",)
+    assert found.limit == pytest.approx((0.7 * 8, 0.8 * 8))
+    (sweep,) = sweeps(msgspec.structs.replace(whole, search=searched(None)))
+    assert names(read(sweep)) == ["concurrency=32", None, "concurrency=128", None]
+    assert read(sweep).limit is None
+
+
+def test_a_search_for_a_rate_says_one_limit() -> None:
+    stages = [stage(stage=f"rate={rate}", request_rate=0.98 * rate) for rate in (8, 16)]
+    whole = msgspec.structs.replace(result(stages), search=searched(16.0, "rate"))
+    (sweep,) = sweeps(whole)
+    assert read(sweep).limit == pytest.approx((0.7 * 16, 0.8 * 16))
+    other = [stage(stage=f"rate={rate}", target="b", request_rate=0.3 * rate) for rate in (8, 16)]
+    two = sweeps(msgspec.structs.replace(whole, stages=[*stages, *other]))
+    assert read(two[1]).limit == pytest.approx((0.7 * 0.3 * 16, 0.8 * 0.3 * 16))

@@ -245,6 +245,18 @@ def test_missed_objective() -> None:
     assert missed_objective(result([stage(goodput=goodput(0, 0))]))
 
 
+def test_the_probes_of_a_sweep_miss_no_objective() -> None:
+    probes = [
+        stage(stage=f"concurrency={users}", target=target, goodput=goodput(1))
+        for users in (1, 64)
+        for target in ("a", "b")
+    ]
+    levels = [stage(stage="rate=5", target=target, goodput=goodput(99)) for target in ("a", "b")]
+    assert not missed_objective(result([*probes, *levels]))
+    assert missed_objective(result([*probes, *levels, stage(stage="rate=9", target="b", goodput=goodput(1))]))
+    assert missed_objective(result(probes))  # levels of their own
+
+
 def test_limits_can_be_replaced() -> None:
     strict = {**LIMITS, "e2e p90": LIMITS["e2e p90"]._replace(fail=1.0)}
     findings = verdict([stage(e2e=statistics(*[20.0] * 100))], strict)

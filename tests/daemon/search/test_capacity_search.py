@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 import sample_results
+from swelld.analysis.sweep import read, sweeps
 from swelld.load.bounds import Bounds
 from swelld.load.course import Look
 from swelld.load.search import Search
@@ -139,8 +140,9 @@ def test_a_search_goes_on_where_it_was_broken_off() -> None:
     rest = search({"ttft": 0.3}, memory=second)
     assert second.forgotten
     assert rest.capacity == whole.capacity
-    levels = [level.level for level in rest.levels]
-    assert len(levels) == len(set(levels))
+    names = [level.stage for level in rest.levels]
+    assert len(names) == len(set(names))
+    assert [name for name in names if "again" in name] == [f"rate={rest.high:g} again=2"]
     assert [level.level for level in rest.levels if level.taken_over] == [level.level for level in broken.levels]
 
 
@@ -172,6 +174,15 @@ def doubted(level: Stage) -> StageResult:
     return sample_results.stage(stage=level.label, goodput=sample_results.goodput(1, 500), validity=slow)
 
 
+def doubted_good(level: Stage) -> StageResult:
+    slow = sample_results.validity(valid=False, reasons=["a busy machine"])
+    return sample_results.stage(stage=level.label, goodput=sample_results.goodput(500, 500), validity=slow)
+
+
+def held_back(level: Stage) -> StageResult:
+    return sample_results.stage(stage=level.label, goodput=sample_results.goodput(500, 500), withheld={"yield": 3})
+
+
 def decided(level: Stage, good: int) -> StageResult:
     return sample_results.stage(stage=level.label, goodput=sample_results.goodput(good, 500))
 
@@ -199,22 +210,84 @@ def bad(stage: Stage) -> StageResult:
 
 def test_a_moment_of_doubt_is_no_limit() -> None:
     course = searching(kind="concurrency", levels=[2, 10])
-    labels, found = run_of(course, good, doubted, bad, good, good, good, good)
-    assert labels == ["2", "10", "9", "4", "6", "7", "8"]
-    assert found.ended == "precise"
-    assert found.high == 9.0
+    labels, found = run_of(course, good, doubted, bad, good, good, good, good, bad)
+    assert labels == ["2", "10", "10 again=2", "4", "6", "8", "9", "10 again=3"]
+    assert (found.capacity, found.high, found.ended) == (9.0, 10.0, "precise")
+
+
+def test_a_level_that_one_measurement_rejected_is_measured_again() -> None:
+    course = searching(kind="concurrency", levels=[2, 4, 8])
+    labels, found = run_of(course, good, bad, good, good, good, good)
+    assert labels == ["2", "4", "3", "4 again=2", "4 again=3", "8"]
+    assert (found.capacity, found.high, found.ended) == (8.0, None, "max")
+    assert "did not meet" not in " ".join(found.lines)
+    decided_once = [level.accepted for level in found.levels if level.level == 4]
+    assert decided_once == [False, True, True]
+
+
+def test_a_capacity_that_was_accepted_in_doubt_is_measured_again() -> None:
+    course = searching(kind="concurrency", levels=[2, 4])
+    labels, found = run_of(course, doubted_good, doubted_good, good)
+    assert labels == ["2", "4", "4 again=2"]
+    assert (found.capacity, found.low, [level.doubted for level in found.levels]) == (4.0, 4.0, [True, True, False])
+    assert found.request_rate == 12.5  # of one measurement, not of both
+    course = searching(kind="concurrency", levels=[4])
+    labels, found = run_of(course, doubted_good, doubted_good, doubted_good)
+    assert (found.capacity, found.low, found.ended) == (4.0, None, "max")
+    assert "The load generator was the bottleneck at 4 users: use more load processes" in " ".join(found.lines)
+
+
+def test_a_load_that_was_held_back_shows_nothing() -> None:
+    course = searching(kind="concurrency", levels=[4])
+    labels, found = run_of(course, held_back, good)
+    assert labels == ["4", "4 again=2"]
+    assert [level.accepted for level in found.levels] == [None, True]
+
+
+def test_nothing_else_says_anything_else_of_a_search() -> None:
+    """The stages of a search are read by other parts, too: what they are told is what the search has found."""
+    course = searching(kind="concurrency", levels=[2, 4, 8])
+    shows = (good, bad, good, good, bad)
+    done: list[StageResult] = []
+    for show in shows:
+        stage = course.next(done)
+        assert stage is not None
+        done.append(show(stage))
+    assert course.next(done) is None
+    whole = course.complete(sample_results.result(done))
+    assert whole.search is not None
+    assert whole.search.capacity == 3.0
+    (sweep,) = sweeps(whole)
+    found = read(sweep)
+    assert sweep.levels == (2.0, 3.0, 4.0)
+    assert [stage.stage for stage in sweep.stages] == ["concurrency=2", "concurrency=3", "concurrency=4 again=3"]
+    assert found.lines == tuple(whole.search.lines)
+    assert found.carried is not None
+    assert found.carried.stage == "concurrency=3"
+    bends = whole.search.saturation.bend
+    assert bends is not None
+    assert found.saturation is not None
+    assert found.saturation.stage == f"concurrency={bends:g}"
 
 
 def test_doubt_ends_it_with_what_was_known() -> None:
-    labels, found = run_of(searching(kind="concurrency", levels=[1, 10]), good, doubted, doubted, doubted)
-    assert labels == ["1", "10", "9", "8"]
-    assert (found.capacity, found.high, found.ended) == (1.0, None, "doubt")
+    shows = [good, doubted, doubted, doubted, good, good, good, doubted, doubted, doubted]
+    labels, found = run_of(searching(kind="concurrency", levels=[1, 10]), *shows)
+    assert labels == ["1", "10", "10 again=2", "10 again=3", "3", "5", "7", "8", "8 again=2", "8 again=3"]
+    assert (found.capacity, found.high, found.ended) == (7.0, None, "doubt")
     assert "a busy machine" in " ".join(found.lines)
+
+
+def test_beyond_a_level_in_doubt_nothing_has_to_be_known() -> None:
+    course = searching(kind="concurrency", levels=[2, 10])
+    labels, found = run_of(course, good, doubted, doubted, doubted, good, bad, good, bad)
+    assert labels == ["2", "10", "10 again=2", "10 again=3", "4", "6", "5", "6 again=2"]
+    assert (found.capacity, found.high, found.ended) == (5.0, 6.0, "precise")
 
 
 def test_doubt_of_the_first_level() -> None:
     labels, found = run_of(searching(), doubted, doubted, doubted)
-    assert labels == ["8", "7.92", "7.84"]
+    assert labels == ["8", "8 again=2", "8 again=3"]
     assert (found.capacity, found.ended) == (None, "doubt")
 
 

@@ -131,3 +131,22 @@ def test_a_load_that_was_held_back_says_nothing_of_a_miss() -> None:
     judge = Judge(CLOSED, ASKED, 1, far=True)
     assert judge.over([stage(80, 100, withheld={"budget": 3})]).accepted is None
     assert judge.over([stage(80, 100, changes=[LevelChange(1.0, concurrency=3)])]).accepted is None
+
+
+def test_a_level_in_doubt_is_not_cut_short() -> None:
+    """A short moment in which the machine was busy is little of a level, but much of its first seconds."""
+    slow = sample_results.validity(valid=False, reasons=["1 of 10 windows"])
+    judge = Judge(OPEN, ASKED, 1, far=True)
+    assert watch(judge, 8, rate=40, open_at=lambda moment: 25 + 10 * moment, validity=slow) is None
+    assert watch(judge, 12, rate=40, open_at=lambda moment: 25 + 10 * moment) == "cancel"
+    assert judge.over([]).accepted is False
+    assert watch(Judge(OPEN, ASKED, 1, far=True), 30, rate=50, open_at=lambda _: 25, validity=slow) is None
+    hopeless = Judge(OPEN, ASKED, 1, far=True)
+    assert watch(hopeless, 30, rate=40, open_at=lambda moment: 25 + 40 * moment, validity=slow) == "cancel"
+    assert (hopeless.over([]).accepted, hopeless.over([]).doubted) == (None, True)
+
+
+def test_a_load_that_was_held_back_says_nothing_even_if_all_was_good() -> None:
+    judge = Judge(OPEN, ASKED, 1, far=True)
+    assert judge.over([stage(100, 100, withheld={"budget": 3})]).accepted is None
+    assert judge.over([stage(100, 100, changes=[LevelChange(1.0, rate=3)])]).accepted is None

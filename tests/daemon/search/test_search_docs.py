@@ -7,7 +7,7 @@ import pytest
 import typer
 import yaml
 
-from swelld.cli import app
+from swelld.cli.application import app
 from swelld.settings import Settings
 
 DOCS = Path(__file__).parents[3] / "docs"

@@ -1,7 +1,11 @@
 """A sweep that finds its own levels."""
 
+import msgspec
 import pytest
 
+import sample_results
+from swelld.analysis.sweep import sweeps
+from swelld.analysis.verdict import verdict
 from swelld.load.bounds import Bounds
 from swelld.load.sweep import Sweeping
 from swelld.search.sweeping import Sweep, numbers, rates
@@ -29,6 +33,8 @@ def test_rates() -> None:
     assert levels[0] == pytest.approx(1 / (32 * 0.0081 + 64 * 0.00002), rel=0.1)  # one user alone
     assert levels[-1] == pytest.approx(capacity(SERVER, 64, 32).requests_per_second, rel=0.15)
     assert course.expected() == 6
+    (sweep,) = sweeps(sample_results.result(done))
+    assert (sweep.kind, list(sweep.levels)) == ("rate", levels)  # the probes are none of them
 
 
 def test_users() -> None:
@@ -47,3 +53,15 @@ def test_a_server_that_answers_nothing_has_no_levels_between() -> None:
     assert course.next([]) is not None
     assert course.next([]) is not None
     assert course.next([]) is None
+
+
+def test_the_verdict_is_not_of_the_probes() -> None:
+    course = Sweep(Sweeping.model_validate({"sweep": "rate"}), Bounds(duration=1.0), 1)
+    labels = ("concurrency=1", "concurrency=64", "rate=5", "rate=10")
+    done = [sample_results.stage(stage=label, goodput=sample_results.goodput(1)) for label in labels]
+    made = sample_results.result(done)
+    found = course.complete(msgspec.structs.replace(made, verdict=verdict(done)))
+    of = {label: {one.subject for one in found.verdict if one.stage == label} for label in labels}
+    assert of["concurrency=64"] == of["concurrency=1"] == {"validity"}
+    assert "goodput" in of["rate=10"]
+    assert of["rate=10"] == of["rate=5"] == {one.subject for one in verdict(done[3:])}

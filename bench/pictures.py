@@ -1,6 +1,6 @@
-"""Makes the pictures of docs/plots.md and docs/exporting.md from real runs: `make pictures`, some eight minutes.
+"""Makes the pictures of docs/plots.md and docs/exporting.md from real runs: `make pictures`, some twelve minutes.
 
-Two realistic simulators and the real llama.cpp server with the tiny model are loaded by `swelld run`, their results are
+Realistic simulators and the real llama.cpp server with the tiny model are loaded by `swelld run`, their results are
 drawn by `swelld plot` and `swelld export`.
 """
 
@@ -31,11 +31,18 @@ SMALL: Final = SimOptions(
     mode="realistic", model="small", max_num_seqs=32, step_base=0.012, step_per_sequence=0.0005, queue_limit=40
 )
 LARGE: Final = SimOptions(mode="realistic", model="large", max_num_seqs=24, step_base=0.022, step_per_sequence=0.0008)
+SHARED: Final = SimOptions(mode="realistic", max_num_seqs=12, step_base=0.012, step_per_sequence=0.0012)
 
 
 def main() -> int:
     """Make all pictures, or those of the parts named."""
-    parts = {"capacity": capacity, "comparison": comparison, "llamacpp": llamacpp}
+    parts = {
+        "capacity": capacity,
+        "comparison": comparison,
+        "contention": contention,
+        "sessions": sessions,
+        "llamacpp": llamacpp,
+    }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*parts, []], help="by default all")
     chosen = parser.parse_args().parts or list(parts)
@@ -65,6 +72,29 @@ def comparison(folder: Path) -> None:
     plot(folder, result, "ttft", "complexity", "latency-by-prompt-length")
 
 
+def contention(folder: Path) -> None:
+    """Two targets that share one server, each alone and both together."""
+    more = {"contention": "solo_first", "mix": "each"}
+    with simulated(SHARED) as url:
+        targets = {"small": url, "large": url}
+        result = run(folder, targets, {"concurrency": [2, 4, 8]}, "10s", lengths(100, 400, 16, 48), more)
+    plot(folder, result, "contention")
+
+
+def sessions(folder: Path) -> None:
+    """Chats of up to eight turns, by few users and by many."""
+    prompts = {
+        "kind": "sessions",
+        "turns": {"kind": "uniform", "min": 3, "max": 8},
+        "input_tokens": 60,
+        "output_tokens": 40,
+        "system": {"count": 3, "tokens": 256},
+    }
+    with simulated(SMALL) as url:
+        result = run(folder, {"small": url}, {"concurrency": [4, 16]}, "20s", prompts)
+    plot(folder, result, "turns")
+
+
 def llamacpp(folder: Path) -> None:
     """The real server with four slots; from the fifth user on requests wait."""
     sys.path.insert(0, str(ROOT / "tests"))
@@ -88,13 +118,16 @@ def lengths(shortest: int, longest: int, fewest: int, most: int) -> dict[str, An
     }
 
 
-def run(folder: Path, urls: dict[str, str], load: Any, duration: str, prompts: Any, **target: Any) -> Path:
-    """The results directory of a run; one in which this machine was too busy is made again, twice at most."""
+def run(
+    folder: Path, urls: dict[str, str], load: Any, duration: str, prompts: Any, more: Any = None, **target: Any
+) -> Path:
+    """The results directory of a run, with `more` settings of its scenario. One in which this machine was too busy is
+    made again, twice at most."""
     folder.mkdir(parents=True, exist_ok=True)
     for attempt in range(ATTEMPTS):
         kept = folder / f"results-{attempt}"
         (folder / "run.yaml").write_text(
-            json.dumps(config(kept, urls, load, duration, prompts, target))
+            json.dumps(config(kept, urls, load, duration, prompts, more or {}, target))
         )  # JSON is YAML
         swelld("run", "--config", "run.yaml", cwd=folder)
         found = next(path.parent for path in kept.glob("*/result.json"))
@@ -104,7 +137,9 @@ def run(folder: Path, urls: dict[str, str], load: Any, duration: str, prompts: A
     return found
 
 
-def config(kept: Path, urls: dict[str, str], load: Any, duration: str, prompts: Any, target: Any) -> dict[str, Any]:
+def config(
+    kept: Path, urls: dict[str, str], load: Any, duration: str, prompts: Any, more: Any, target: Any
+) -> dict[str, Any]:
     """The settings of one run."""
     scenario = {
         "load": load,
@@ -112,6 +147,7 @@ def config(kept: Path, urls: dict[str, str], load: Any, duration: str, prompts: 
         "warmup": {"duration": "3s"},
         "prompts": prompts,
         "objectives": {"ttft": "500ms", "tpot": "50ms", "share": 0.95},
+        **more,
     }
     return {
         "targets": {name: {"url": url, "model": name, **target} for name, url in urls.items()},

@@ -37,6 +37,9 @@ class Series:
     colour: int
     """Its number in the palette."""
     dashed: bool = False
+    """Broken as a line, hatched as a bar."""
+    spans: tuple[tuple[float, float] | None, ...] = ()
+    """From where to where each value may reach; empty where that is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,13 @@ class Chart:
         return not any(y is not None for series in self.series for y in series.y)
 
     @property
+    def lowest(self) -> float:
+        """Where the vertical axis begins unless it is logarithmic: 0, or below it where a value or its span is."""
+        values = [y for series in self.series for y in series.y if y is not None]
+        ends = [span[0] for series in self.series for span in series.spans if span is not None]
+        return min(0.0, *values, *ends)
+
+    @property
     def bars(self) -> bool:
         """Separate things are compared by bars, and so is a single place, through which no line can run."""
         return not self.dots and (not self.x.numeric or len(self.x.places) < 2)
@@ -87,6 +97,8 @@ class Chart:
     def logarithmic(self) -> bool:
         """Whether the values span so much that the small ones would vanish."""
         values = [y for series in self.series for y in series.y if y is not None]
+        if any(series.spans for series in self.series):
+            return False
         return not self.bars and self.top is None and bool(values) and min(values) > 0 and _spread(values) > DECADES
 
 

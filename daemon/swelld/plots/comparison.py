@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from swelld.analysis.sweep import success_share, sweeps
+from swelld.analysis.sweep import Sweep, success_share, sweeps
 from swelld.plots.answers import Answer
 from swelld.plots.chart import Chart, Series, Sheet, counted
 from swelld.plots.curves import (
@@ -76,13 +76,20 @@ def _groups(sources: Sequence[Source]) -> list[Group]:
             name = source.name if len(parts) == 1 else sweep.target
             if len(parts) > 1 and len(sources) > 1:
                 name = f"{source.name}: {sweep.target}"
-            rows = None if source.answers is None else [a for a in source.answers if a.target == sweep.target]
-            found.append(Group(Curve(name, sweep, len(found)), rows))
+            found.append(Group(Curve(name, sweep, len(found)), _answers(source, sweep)))
     return found
 
 
+def _answers(source: Source, sweep: Sweep) -> list[Answer] | None:
+    """Those of the levels; what a target answered to a probe, or while it was alone, is nothing to compare."""
+    if source.answers is None:
+        return None
+    levels = {stage.stage for stage in sweep.stages}
+    return [a for a in source.answers if a.target == sweep.target and a.stage in levels]
+
+
 def _subtitle(sources: Sequence[Source]) -> str:
-    stages = [stage for source in sources for stage in source.result.stages]
+    stages = [stage for source in sources for stage in source.result.stages if stage.solo_of is None]
     requests = sum(stage.requests.scheduled for stage in stages)
     runs = "1 run" if len(sources) == 1 else f"{len(sources)} runs"
     measured = "1 measurement" if len(stages) == 1 else f"{len(stages)} measurements"

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from swelld.plots.chart import PALETTE, Chart, Sheet, log_ticks
+from swelld.plots.chart import PALETTE, Chart, Series, Sheet, log_ticks
 from swelld.plots.library import require
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ _LINE: Final = 17
 """Points from one line of text above a chart to the next."""
 _LEGEND_WIDTH: Final = 58
 """Characters that fit beside each other above a chart."""
+FEW_DOTS: Final = 100
+"""Up to so many are drawn larger, lest nobody see them."""
 _REMARK_WIDTH: Final = 84
 _HEAD: Final = 1.0
 """Inches for title and subtitle."""
@@ -153,7 +155,11 @@ def _scales(axes: "Axes", chart: Chart) -> None:
         axes.yaxis.set_major_locator(FixedLocator(log_ticks(*axes.get_ylim())))
         axes.yaxis.set_minor_locator(NullLocator())
     else:
-        axes.set_ylim(0, axes.dataLim.y1 * 1.08 or 1)  # so that no marker is cut
+        room = 1.15 if chart.bars else 1.08  # so that neither a marker nor a label is cut
+        top = max(0.0, axes.dataLim.y1)
+        axes.set_ylim(chart.lowest - (room - 1) * (top - chart.lowest) * (chart.lowest < 0), top * room or 1)
+        if chart.lowest < 0:
+            axes.axhline(0, color="#666666", linewidth=1)
         if chart.top is not None:
             axes.set_ylim(0, chart.top * (1.1 if chart.bars else 1.04))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
@@ -161,7 +167,8 @@ def _scales(axes: "Axes", chart: Chart) -> None:
 
 def _lines(axes: "Axes", chart: Chart) -> None:
     for dots in chart.dots:
-        axes.plot(dots.x, dots.y, ".", color=_colour(dots.colour), alpha=0.25, markersize=4, markeredgewidth=0)
+        size, alpha = (4, 0.25) if len(dots.x) > FEW_DOTS else (8, 0.5)
+        axes.plot(dots.x, dots.y, ".", color=_colour(dots.colour), alpha=alpha, markersize=size, markeredgewidth=0)
     for series in chart.series:
         y = [math.nan if value is None else value for value in series.y]
         style = "--" if series.dashed else "-"
@@ -170,16 +177,38 @@ def _lines(axes: "Axes", chart: Chart) -> None:
             series.x, y, style, color=_colour(series.colour), marker=marker, markersize=6, linewidth=2,
             label=series.name, markerfacecolor="white" if series.dashed else None,
         )  # fmt: skip
+        if series.spans:
+            _whiskers(axes, series)
+
+
+def _whiskers(axes: "Axes", series: Series) -> None:
+    reach = _reach(series)
+    if reach is not None:
+        y = [math.nan if value is None else value for value in series.y]
+        axes.errorbar(series.x, y, reach, fmt="none", ecolor=_colour(series.colour), capsize=4, linewidth=1.2)
+
+
+def _reach(series: Series) -> list[list[float]] | None:
+    """How far the span of each value reaches below and above it."""
+    if not series.spans:
+        return None
+    pairs = [
+        (0.0, 0.0) if y is None or span is None else (max(0.0, y - span[0]), max(0.0, span[1] - y))
+        for y, span in zip(series.y, series.spans, strict=True)
+    ]
+    return [[below for below, _ in pairs], [above for _, above in pairs]]
 
 
 def _bars(axes: "Axes", chart: Chart) -> None:
     width = 0.8 / len(chart.series)
     for place, series in enumerate(chart.series):
         shift = (place - (len(chart.series) - 1) / 2) * width
-        found = [(x + shift, y) for x, y in zip(series.x, series.y, strict=True) if y is not None]
+        colour = _colour(series.colour)
         bars = axes.bar(
-            [x for x, _ in found], [y for _, y in found], width * 0.92, color=_colour(series.colour), label=series.name
-        )
+            [x + shift for x in series.x], [math.nan if y is None else y for y in series.y], width * 0.92,
+            yerr=_reach(series), color="white" if series.dashed else colour, edgecolor=colour,
+            hatch="///" if series.dashed else None, label=series.name, ecolor="#333333", capsize=4,
+        )  # fmt: skip
         if len(chart.x.places) * len(chart.series) <= 12:
             axes.bar_label(bars, fmt="{:,.3g}", fontsize=9, padding=2)
     room = 1.2 if len(chart.x.places) == 1 else 0.7

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from swelld.plots.chart import PALETTE, Chart, log_ticks, ticks
+from swelld.plots.chart import PALETTE, Chart, Series, log_ticks, ticks
 from swelld.plots.markup import Markup, element
 
 WIDTH: Final = 480.0
 HEIGHT: Final = 280.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 14.0, 10.0, 44.0
+FEW_DOTS: Final = 100
+"""Up to so many are drawn larger, lest nobody see them."""
 _LABEL_ROOM: Final = 46.0
 """Least distance between names on the horizontal axis."""
 
@@ -54,10 +56,14 @@ def legend(chart: Chart) -> Markup:
     if len(chart.series) < 2:
         return Markup()
     keys = (
-        element("span", element("i", class_=_colour(s.colour)), s.name + (" (dashed)" if s.dashed else ""))
+        element("span", element("i", class_=_colour(s.colour)), s.name + (_broken(chart) if s.dashed else ""))
         for s in chart.series
     )
     return element("div", *keys, class_="legend")
+
+
+def _broken(chart: Chart) -> str:
+    return " (hollow)" if chart.bars else " (dashed)"
 
 
 def _svg(label: str, *parts: Markup) -> Markup:
@@ -68,13 +74,15 @@ def _svg(label: str, *parts: Markup) -> Markup:
 def _frame(chart: Chart) -> _Frame:
     values = [y for series in chart.series for y in series.y if y is not None]
     values += [y for dots in chart.dots for y in dots.y] + [level.y for level in chart.levels]
+    values += [end for series in chart.series for span in series.spans if span is not None for end in span]
     places = [*chart.x.places, *(x for dots in chart.dots for x in dots.x)]
     low_x, high_x = min(places), max(places)
     room = 0.7 if chart.bars else 0.03 * (high_x - low_x) or 1.0
     if chart.logarithmic and min(values) > 0:
         return _Frame(low_x - room, high_x + room, min(values) / 1.3, max(values) * 1.3, True)
     top = chart.top if chart.top is not None else max(values)
-    return _Frame(low_x - room, high_x + room, 0.0, (top or 1.0) * 1.06, False)
+    above = 1.14 if chart.bars else 1.06  # bars have a label over them
+    return _Frame(low_x - room, high_x + room, chart.lowest * above, (max(0.0, top) or 1.0) * above, False)
 
 
 def _y_axis(frame: _Frame) -> Iterator[Markup]:
@@ -83,7 +91,7 @@ def _y_axis(frame: _Frame) -> Iterator[Markup]:
         y = frame.y(value)
         yield element("line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=y, y2=y, class_="grid")
         yield element("text", f"{value:,g}", x=_LEFT - 6, y=y + 4, text_anchor="end")
-    base = HEIGHT - _BOTTOM
+    base = frame.y(max(0.0, frame.low_y))
     yield element("line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=base, y2=base, class_="axis")
 
 
@@ -108,8 +116,9 @@ def _short(name: str) -> str:
 
 def _lines(chart: Chart, frame: _Frame) -> Iterator[Markup]:
     for dots in chart.dots:
+        size = 1.6 if len(dots.x) > FEW_DOTS else 2.6
         spots = (
-            element("circle", cx=frame.x(x), cy=frame.y(y), r=1.6)
+            element("circle", cx=frame.x(x), cy=frame.y(y), r=size)
             for x, y in zip(dots.x, dots.y, strict=True)
             if y >= frame.low_y
         )
@@ -124,6 +133,7 @@ def _lines(chart: Chart, frame: _Frame) -> Iterator[Markup]:
             if y is not None:
                 tip = element("title", f"{series.name} {y:,.4g} {chart.unit}".strip())
                 yield element("circle", tip, cx=frame.x(x), cy=frame.y(y), r=3.6, class_=colour)
+        yield from _whiskers(series, frame, 0.0, f"span {colour}")
 
 
 def _unbroken(places: Sequence[tuple[float, float | None]]) -> Iterator[list[tuple[float, float]]]:
@@ -142,15 +152,28 @@ def _bars(chart: Chart, frame: _Frame) -> Iterator[Markup]:
     thick = frame.x(frame.low_x + width * 0.92) - _LEFT
     for place, series in enumerate(chart.series):
         shift = (place - len(chart.series) / 2) * width
-        for x, y in zip(series.x, series.y, strict=True):
+        spans = series.spans or (None,) * len(series.y)
+        for x, y, span in zip(series.x, series.y, spans, strict=True):
             if y is None:
                 continue
-            left, top = frame.x(x + shift), frame.y(y)
+            left, top, base = frame.x(x + shift), frame.y(max(y, 0.0)), frame.y(min(y, 0.0))
             tip = element("title", f"{series.name} {y:,.4g} {chart.unit}".strip())
-            colour = _colour(series.colour)
-            yield element("rect", tip, x=left, y=top, width=thick, height=HEIGHT - _BOTTOM - top, class_=colour)
+            colour = _colour(series.colour) + (" hollow" if series.dashed else "")
+            yield element("rect", tip, x=left, y=top, width=thick, height=base - top, class_=colour)
             if len(chart.x.places) * len(chart.series) <= 8:
-                yield element("text", f"{y:,.3g}", x=left + thick / 2, y=top - 4, text_anchor="middle")
+                over = top if span is None else min(top, frame.y(span[1]))
+                yield element("text", f"{y:,.3g}", x=left + thick / 2, y=over - 4, text_anchor="middle")
+        yield from _whiskers(series, frame, shift + width * 0.46, "span ink")
+
+
+def _whiskers(series: Series, frame: _Frame, shift: float, style: str) -> Iterator[Markup]:
+    """From where to where each value may reach."""
+    for x, span in zip(series.x, series.spans, strict=False):
+        if span is not None:
+            middle, low, high = frame.x(x + shift), frame.y(span[0]), frame.y(span[1])
+            yield element("line", x1=middle, x2=middle, y1=low, y2=high, class_=style)
+            for end in (low, high):
+                yield element("line", x1=middle - 4, x2=middle + 4, y1=end, y2=end, class_=style)
 
 
 def _levels(chart: Chart, frame: _Frame) -> Iterator[Markup]:

@@ -55,11 +55,18 @@ def gpu_lines(use: GpuUse) -> Iterator[Text]:
         memory = None if gpu.max_memory_bytes is None else f"{_gib(gpu.max_memory_bytes)} GiB at most"
         parts = [part for part in (power, busy, memory) if part]
         yield Text(f"GPU {gpu.gpu} {gpu.name}: {' · '.join(parts) or 'lost on the way'}")
-    if use.joules_per_output_token is not None and use.tokens_per_second_per_watt is not None:
-        yield Text(
-            f"{use.joules_per_output_token:.3g} J per output token · "
-            f"{use.tokens_per_second_per_watt:.3g} tok/s per W over all GPUs of this machine"
-        )
+    if line := gpu_efficiency(use):
+        yield Text(line)
+
+
+def gpu_efficiency(use: GpuUse) -> str | None:
+    """What all GPUs together made of their energy; None where that is not known."""
+    if use.joules_per_output_token is None or use.tokens_per_second_per_watt is None:
+        return None
+    return (
+        f"{use.joules_per_output_token:.3g} J per output token · "
+        f"{use.tokens_per_second_per_watt:.3g} tok/s per W over all GPUs of this machine"
+    )
 
 
 def _gib(value: int | None) -> str:

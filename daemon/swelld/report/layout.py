@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, ConsoleOptions
+from rich.console import Console, ConsoleOptions, OverflowMethod
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
@@ -45,6 +45,8 @@ class Column:
     left: bool = False
     style: str = ""
     cell_styles: Sequence[str] = field(default=())
+    wraps: bool = False
+    """Whether its text goes on in the next line, which leaves the other columns their room."""
 
 
 def seconds_column(head: str, values: Sequence[float | None], keep: int) -> Column:
@@ -72,7 +74,8 @@ def _table(columns: Sequence[Column]) -> Table:
     for column in columns:
         head = Text(column.head)
         if column.left:
-            table.add_column(head, justify="left", style=column.style, overflow="ellipsis", no_wrap=True)
+            overflow: OverflowMethod = "fold" if column.wraps else "ellipsis"
+            table.add_column(head, justify="left", style=column.style, overflow=overflow, no_wrap=not column.wraps)
         else:
             table.add_column(head, justify="right", style=column.style, no_wrap=True)
     for row in zip(*(_cells(column) for column in columns), strict=True):

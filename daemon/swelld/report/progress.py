@@ -81,7 +81,9 @@ def _living(progress: Progress, width: int) -> "RenderableType":
     from rich.text import Text
 
     share = f"{progress.fraction:.0%}" if progress.fraction is not None else figures.clock(progress.elapsed)
-    left = f"{figures.clock(progress.remaining)} left" if progress.remaining is not None else "no end set"
+    left = f"{figures.clock(progress.remaining)} left" if progress.remaining is not None else ""
+    if progress.fraction is None:
+        left = "no end set"
     bar = ProgressBar(
         total=1.0 if progress.fraction is not None else None,
         completed=progress.fraction or 0.0,
@@ -113,9 +115,11 @@ def _packed(parts: list[str], width: int) -> "list[Text]":
 
 
 def _stage(progress: Progress) -> str:
+    """The scenario and the stage that it is in, if it is in one."""
     number = f" {progress.stage_number}/{progress.stage_count}" if progress.stage_count > 1 else ""
+    stage = f" {progress.stage}{number}" if progress.stage else ""
     state = "" if progress.state == "running" else f" ({progress.state})"
-    return f"{progress.scenario} {progress.stage}{number}{state}"
+    return f"{progress.scenario}{stage}{state}"
 
 
 def _done(progress: Progress) -> str:

@@ -10,11 +10,13 @@ from rich.text import Text
 from swelld.analysis import figures
 from swelld.config import format_duration
 from swelld.report.contention import contention_columns
+from swelld.report.course import course
 from swelld.report.findings import Findings
 from swelld.report.gpu import gpu_lines
 from swelld.report.layout import Column, fit, scale, seconds_column
 from swelld.report.search import SearchReport
 from swelld.report.server import server_columns, server_notes
+from swelld.report.sessions import session_columns, sessions_line
 from swelld.result import ChecksFound, Cost, Goodput, Requests, Result, StageResult, Statistics
 
 PERCENTILES: Final = (50.0, 90.0, 95.0, 99.0)
@@ -78,10 +80,16 @@ class ResultReport:
         yield _title(*dict.fromkeys((stage.stage, stage.target, stage.model)))
         if not stage.validity.valid:
             yield Text(f"Not valid: {'; '.join(stage.validity.reasons)}", style="bold red")
-        yield _summary(stage)
+        yield from _packed(_summary(stage), options.max_width)
         rows = _rows(stage)
         if rows:
             yield fit(console, options, self._distributions(rows))
+        for line in course(stage):
+            yield Text(line)
+        if stage.sessions is not None:
+            yield Text(sessions_line(stage.sessions))
+            if stage.sessions.turns:
+                yield fit(console, options, session_columns(stage.sessions))
         if stage.goodput is not None:
             yield from _goodput(stage.goodput)
         if stage.checks is not None:
@@ -144,7 +152,7 @@ def _title(name: str, *more: str) -> Rule:
     return Rule(title, align="left", style="dim", characters="─")
 
 
-def _summary(stage: StageResult) -> Text:
+def _summary(stage: StageResult) -> list[str]:
     requests = stage.requests
     parts = [f"{_ok(requests)} ok in {_window(stage)}"]
     for number, what in (
@@ -162,7 +170,18 @@ def _summary(stage: StageResult) -> Text:
     for value, what in (*rates, (stage.mean_in_flight, "in flight")):
         if value is not None:
             parts.append(f"{figures.rate(value)} {what}")
-    return Text(" · ".join(parts))
+    return parts
+
+
+def _packed(parts: Sequence[str], width: int) -> Iterator[Text]:
+    """As few lines as hold the parts, none of which is broken."""
+    line = ""
+    for part in parts:
+        if line and len(line) + len(" · ") + len(part) > width:
+            yield Text(line)
+            line = ""
+        line += f" · {part}" if line else part
+    yield Text(line)
 
 
 def _window(stage: StageResult) -> str:
@@ -216,19 +235,14 @@ def _checks(found: ChecksFound) -> Text:
 
 
 def _cost(cost: Cost) -> Text:
-    parts = [f"Cost: {_money(cost.amount)} {cost.currency}"]
+    parts = [f"Cost: {figures.money(cost.amount)} {cost.currency}"]
     for amount, of in (
         (cost.per_1000_requests, "1,000 requests"),
         (cost.per_million_output_tokens, "1M output tokens"),
     ):
         if amount is not None:
-            parts.append(f"{_money(amount)} per {of}")
+            parts.append(f"{figures.money(amount)} per {of}")
     return Text(" · ".join(parts))
-
-
-def _money(amount: float) -> str:
-    """Two decimals, and three digits of what is less than one."""
-    return f"{amount:,.2f}" if amount >= 1 or not amount else f"{amount:#.3g}"
 
 
 def _met_style(goodput: Goodput) -> str:
@@ -245,7 +259,7 @@ def _errors(stage: StageResult) -> list[Column]:
         Column("outcome", [error.outcome for _, error in errors], left=True, keep=50),
         Column("count", [figures.count(error.count) for _, error in errors]),
         Column("share", [figures.percent(error.count / started if started else None) for _, error in errors], 60),
-        Column("sample", [_plain(error.sample) for _, error in errors], left=True, style="dim"),
+        Column("sample", [_plain(error.sample) for _, error in errors], left=True, style="dim", wraps=True),
     ]
 
 

@@ -7,6 +7,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from swelld.analysis import figures
+from swelld.analysis.crosscheck import tolerated
 from swelld.report.findings import STYLES
 from swelld.report.layout import Column, fit
 from swelld.result import Finding, Result, ServerCheck, ServerResult
@@ -56,7 +57,7 @@ def _columns(rows: Sequence[tuple[ServerResult, ServerCheck]]) -> list[Column]:
         Column("swelld", [_written(check, check.client) for _, check in rows]),
         Column("server", [_written(check, check.server) for _, check in rows]),
         Column("difference", [_difference(check) for _, check in rows]),
-        Column("within", [f"{100 * server.tolerance:.3g}%" for server, _ in rows], 60),
+        Column("within", [tolerated(check, server.tolerance) for server, check in rows], 60),
         Column("", levels, left=True, cell_styles=[STYLES[level] for level in levels]),
     ]
 

@@ -130,6 +130,15 @@ def test_on_a_narrow_terminal_no_figure_is_torn() -> None:
         assert figure in out.getvalue()
 
 
+def test_between_two_stages_only_the_scenario_is_named() -> None:
+    between = changed(stage="", stage_number=0, state="completed", fraction=1.0, remaining=0.0)
+    assert plain_line(between).startswith("31s chat (completed): 100%, ")
+    console, out = terminal()
+    with LiveReport(console) as report:
+        report.update(changed(stage="", stage_number=0, fraction=0.0, remaining=None))
+    assert "no end" not in out.getvalue()
+
+
 def test_run_without_an_end_shows_its_age() -> None:
     console, out = terminal()
     with LiveReport(console) as report:

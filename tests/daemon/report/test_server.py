@@ -6,55 +6,19 @@ import msgspec
 from rich.console import Console
 
 import sample_results
+import sample_servers
 from swelld.report.tables import ResultReport
-from swelld.result import Finding, ServerLevel, ServerResult, ServerTimeline
+from swelld.result import Finding, ServerLevel, ServerResult
 
-TIMELINE = ServerTimeline(
-    at=[],
-    requests_waiting=None,
-    requests_running=None,
-    kv_cache_usage=None,
-    prefix_cache_queries=None,
-    prefix_cache_hits=None,
-    preemptions=None,
-    output_tokens=None,
-)
-FULL = ServerResult(
-    target="local",
-    engine="vllm",
-    url="http://127.0.0.1:8000/metrics",
+FULL = sample_servers.server(
     looks=12,
-    failed_looks=0,
     requests_waiting=ServerLevel(3.25, 17.0),
     requests_running=ServerLevel(15.5, 16.0),
     kv_cache_usage=ServerLevel(0.5, 0.875),
-    prefix_cache_queries=1000.0,
-    prefix_cache_hits=125.0,
     prefix_cache_hit_ratio=0.125,
     preemptions=2.0,
-    restarts=0,
-    requests=100.0,
-    input_tokens=1000.0,
-    output_tokens=2000.0,
-    ttft_mean=0.1,
-    e2e_mean=1.0,
-    tolerance=0.05,
-    checks=[],
-    note=None,
-    timeline=TIMELINE,
 )
-BARE = msgspec.structs.replace(
-    FULL,
-    target="other",
-    engine=None,
-    requests_waiting=None,
-    requests_running=None,
-    kv_cache_usage=None,
-    prefix_cache_hit_ratio=None,
-    preemptions=None,
-    looks=0,
-    note="the page is of no engine that swelld knows",
-)
+BARE = sample_servers.server(target="other", engine=None, looks=0, note="the page is of no engine that swelld knows")
 
 
 def printed(servers: list[ServerResult] | None, findings: list[Finding], width: int = 120) -> list[str]:

@@ -1,5 +1,6 @@
 """The printed result, read as a person reads it: at several widths, with what is missing shown as missing."""
 
+import re
 from collections.abc import Sequence
 from io import StringIO
 
@@ -10,7 +11,7 @@ from rich.console import Console
 from sample_results import empty_stage, goodput, open_stage, result, stage, statistics, validity
 from swelld.analysis.verdict import verdict
 from swelld.report.tables import PERCENTILES, ResultReport
-from swelld.result import Finding, Phases, StageResult, Statistics
+from swelld.result import ErrorCount, Finding, Phases, StageResult, Statistics
 
 
 def shown(
@@ -115,6 +116,20 @@ def test_goodput_in_the_form_that_scripts_look_for() -> None:
 
 def test_goodput_without_a_request_is_unknown() -> None:
     assert "Goodput: - (0/0)" in shown([stage(goodput=goodput(0, 0))])
+
+
+def test_a_long_sample_leaves_the_kind_of_an_error_readable() -> None:
+    found = {"protocol": ErrorCount(count=10, outcome="garbled", sample="not HTTP: " + "x" * 300)}
+    text = "\n".join(shown([stage(errors=found)], width=80))
+    assert re.search(r"^protocol +10 +not HTTP:", text, re.MULTILINE)
+    assert text.count("x") >= 300
+
+
+def test_the_line_of_sums_is_broken_between_its_parts() -> None:
+    lines = shown([stage()], width=60)
+    (first,) = (number for number, line in enumerate(lines) if " ok in " in line)
+    assert "in flight" not in lines[first]
+    assert lines[first + 1].endswith("in flight")
 
 
 def test_errors_by_kind_with_a_harmless_sample() -> None:

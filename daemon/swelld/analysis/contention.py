@@ -17,7 +17,7 @@ FIGURES: Final = (
 MATTERS: Final = 0.05
 """A loss up to which two measurements of the same thing may differ, however sure it is."""
 
-_TOLD: Final = {
+TOLD: Final = {
     "ttft.p50": "TTFT p50",
     "tpot.p50": "TPOT p50",
     "e2e.p50": "E2E p50",
@@ -72,7 +72,7 @@ def _figure(one: Change) -> ContentionFigure:
 
 
 def _finding(found: Contention) -> Finding:
-    lost = {name: one for name in _TOLD if (one := found.figures.get(name)) is not None and _matters(one)}
+    lost = {name: one for name in TOLD if (one := found.figures.get(name)) is not None and matters(one)}
     text = "; ".join(_words(name, one) for name, one in lost.items())
     if not lost:
         text = f"no more than {MATTERS:.0%} of it is lost to the other targets for sure"
@@ -82,7 +82,8 @@ def _finding(found: Contention) -> Finding:
     return Finding("WARNING", "contention loss", f"beside the others {text}", found.stage, found.target, REASON)
 
 
-def _matters(one: ContentionFigure) -> bool:
+def matters(one: ContentionFigure) -> bool:
+    """Whether something is lost for sure, and more than two measurements of the same thing may differ."""
     return one.loss is not None and one.loss > MATTERS and one.low is not None and one.low > 0
 
 
@@ -90,4 +91,4 @@ def _words(name: str, one: ContentionFigure) -> str:
     measure = MEASURES[name]
     assert one.loss is not None
     change = changed(measure.kind, one.loss if measure.better == "lower" else -one.loss)
-    return f"{_TOLD[name]} {written(measure.kind, one.alone)} -> {written(measure.kind, one.together)} ({change})"
+    return f"{TOLD[name]} {written(measure.kind, one.alone)} -> {written(measure.kind, one.together)} ({change})"

@@ -1,27 +1,19 @@
 """A run over several levels of load: its stages in order of load, and what they say about where to operate."""
 
-import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
 from swelld.analysis import figures
-from swelld.measurement import CONTENTION
-from swelld.result import Result, StageResult
+from swelld.analysis.levels import level_of, levels_of, probes
+from swelld.analysis.saturation import FEWEST, bend, contended, telling
+from swelld.result import Kind, Result, SearchResult, StageResult
 
-Kind = Literal["concurrency", "rate"]
-
-SATURATED: Final = 0.95
-"""Share of the best request rate from which on more load is taken to bring nothing more."""
 ERRORS: Final = 0.01
 """Share of failed requests up to which a level counts as carried, where there is no objective."""
 LIMIT: Final = (0.7, 0.8)
 """Shares of the most that was carried within which to operate: what is left takes up bursts and a lost replica."""
-FEWEST: Final = 3
-"""Levels without which nothing is said of where a server saturates."""
-
-_LABEL: Final = re.compile(r"(concurrency|rate)=(\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +27,15 @@ class Sweep:
     levels: tuple[float, ...]
     """Users or requests per second; the places 0, 1, 2, ... where there is no `kind`."""
     stages: tuple[StageResult, ...]
+    """One for each level."""
+    search: SearchResult | None = None
+    """What was decided about these levels on the way, where the run was a search."""
+    only: bool = True
+    """Whether the run had no other target."""
 
     @property
     def samples(self) -> int:
-        """Requests scheduled in all stages."""
+        """Requests scheduled in these stages."""
         return sum(stage.requests.scheduled for stage in self.stages)
 
 
@@ -61,21 +58,26 @@ class Reading:
 
 
 def sweeps(result: Result) -> list[Sweep]:
-    """One for each target, in the order of the result."""
-    return [_sweep(result, target) for target in dict.fromkeys(stage.target for stage in result.stages)]
+    """One for each target, in the order of the result. Stages in which a target was alone are no levels, neither are
+    the probes that a sweep of rates begins with, nor what had to be measured again."""
+    levels = [stage for stage in result.stages if stage.solo_of is None]
+    targets = dict.fromkeys(stage.target for stage in levels)
+    return [
+        _sweep(target, [stage for stage in levels if stage.target == target], result.search, only=len(targets) == 1)
+        for target in targets
+    ]
 
 
-def _sweep(result: Result, target: str) -> Sweep:
-    stages = [stage for stage in result.stages if stage.target == target]
-    found = [None if stage.changes else _LABEL.fullmatch(stage.stage) for stage in stages]
-    kinds = {match[1] if match else None for match in found}
-    if len(kinds) > 1 or None in kinds:
-        places = tuple(float(place) for place in range(len(stages)))
-        return Sweep(target, stages[0].model, None, places, tuple(stages))
-    levels = [float(match[2]) for match in found if match]
-    order = sorted(range(len(stages)), key=levels.__getitem__)
-    kind: Kind = "rate" if kinds == {"rate"} else "concurrency"
-    return Sweep(target, stages[0].model, kind, tuple(levels[n] for n in order), tuple(stages[n] for n in order))
+def _sweep(target: str, stages: Sequence[StageResult], search: SearchResult | None, *, only: bool) -> Sweep:
+    probed = {id(stage) for stage in probes(stages)}
+    rest = [stage for stage in stages if id(stage) not in probed]
+    kinds = {None if level is None else level.kind for level in map(level_of, rest)}
+    kind = search.kind if search is not None else kinds.pop() if len(kinds) == 1 else None
+    if kind is None:
+        places = tuple(float(place) for place in range(len(rest)))
+        return Sweep(target, rest[0].model, None, places, tuple(rest), only=only)
+    levels = levels_of(rest, kind)
+    return Sweep(target, rest[0].model, kind, tuple(levels), tuple(levels.values()), search, only)
 
 
 def error_share(stage: StageResult) -> float | None:
@@ -90,18 +92,51 @@ def success_share(stage: StageResult) -> float | None:
 
 
 def read(sweep: Sweep) -> Reading:
-    """Where the server saturates and how much of that to use; the sentences say why where it cannot be told."""
+    """Where the server saturates and how much of that to use; the sentences say why where it cannot be told. Of a
+    search it is what that has found."""
+    if sweep.search is not None:
+        return _of_search(sweep, sweep.search)
     stages = sweep.stages
-    rated = [stage for stage in stages if stage.request_rate and stage.requests.ok]
-    best = max(rated, key=_rate, default=None)
-    saturation = _saturation(rated, best) if sweep.kind is not None else None
+    rated = _rated(sweep)
+    best = _best(rated)
+    saturated = bend([*rated], [_rate(stage) for stage in rated.values()]) if sweep.kind is not None else None
+    saturation = None if saturated is None else rated[saturated]
     carried = _carried(stages)
-    errors = next((stage for stage in stages if _contended(stage)), None)
+    errors = next((stage for stage in stages if contended(stage)), None)
     limit = None
     if carried is not None and len(rated) >= FEWEST and sweep.kind is not None and _sound(sweep, carried):
         limit = (LIMIT[0] * _rate(carried), LIMIT[1] * _rate(carried))
     found = Reading(best, saturation, errors, carried, limit, ())
-    return Reading(best, saturation, errors, carried, limit, tuple(_sentences(sweep, found)))
+    return replace(found, lines=tuple(_sentences(sweep, found)))
+
+
+def _of_search(sweep: Sweep, search: SearchResult) -> Reading:
+    """The same levels; only how much of the load each of several targets had at them is its own."""
+    at = dict(zip(sweep.levels, sweep.stages, strict=True))
+    carried = None if search.capacity is None else at.get(float(f"{search.capacity:.6g}"))  # as it is in its name
+    limit = None
+    if search.limit is not None and carried is not None:
+        alike = search.kind == "rate" and sweep.only
+        limit = search.limit if alike else (LIMIT[0] * _rate(carried), LIMIT[1] * _rate(carried))
+    return Reading(
+        best=_best(_rated(sweep)),
+        saturation=None if search.saturation.bend is None else at.get(search.saturation.bend),
+        errors_begin=next((stage for stage in sweep.stages if contended(stage)), None),
+        carried=carried,
+        limit=limit,
+        lines=tuple(search.lines),
+    )
+
+
+def _rated(sweep: Sweep) -> dict[float, StageResult]:
+    """The levels that say something of the server."""
+    told = set(map(id, telling(sweep.stages)))
+    return {level: stage for level, stage in zip(sweep.levels, sweep.stages, strict=True) if id(stage) in told}
+
+
+def _best(rated: Mapping[float, StageResult]) -> StageResult | None:
+    best = max(rated.values(), key=_rate, default=None)
+    return best if best is not None and best.request_rate else None
 
 
 def conclusions(result: Result) -> list[tuple[str, tuple[str, ...]]]:
@@ -120,19 +155,13 @@ def _rate(stage: StageResult) -> float:
     return stage.request_rate or 0.0
 
 
-def _saturation(rated: Sequence[StageResult], best: StageResult | None) -> StageResult | None:
-    if best is None or len(rated) < FEWEST:
-        return None
-    first = next(stage for stage in rated if _rate(stage) >= SATURATED * _rate(best))
-    return None if first is rated[-1] else first
-
-
 def _carried(stages: Sequence[StageResult]) -> StageResult | None:
     last = None
     for stage in stages:
         if stage.request_rate is None or not _good(stage):
             return last
-        last = stage
+        if stage.request_rate:  # with no answer in its window it carried nothing, though all may have come later
+            last = stage
     return last
 
 
@@ -143,17 +172,16 @@ def _good(stage: StageResult) -> bool:
     return share is not None and share >= 1 - ERRORS
 
 
-def _contended(stage: StageResult) -> int:
-    return sum(error.count for kind, error in stage.errors.items() if kind in CONTENTION)
-
-
 def _sentences(sweep: Sweep, found: Reading) -> Iterator[str]:
     if found.best is None:
         kinds = Counter[str]()
         for stage in sweep.stages:
             kinds.update({kind: error.count for kind, error in stage.errors.items()})
         said = ", ".join(f"{figures.count(count)} times {kind}" for kind, count in kinds.most_common(3))
-        yield f"No request was answered{f' ({said})' if said else ''}: there is nothing to read from the figures."
+        if any(stage.requests.ok for stage in sweep.stages):
+            yield "No answer came while its level was measured: measure for longer than one answer takes."
+        else:
+            yield f"No request was answered{f' ({said})' if said else ''}: there is nothing to read from the figures."
         return
     if doubted := [stage.stage for stage in sweep.stages if not stage.validity.valid]:
         yield f"The load generator itself was the bottleneck at {', '.join(doubted)}: figures from there are in doubt."
@@ -164,7 +192,7 @@ def _sentences(sweep: Sweep, found: Reading) -> Iterator[str]:
         return
     yield _bend(found, best)
     if found.errors_begin is not None:
-        count = figures.count(_contended(found.errors_begin))
+        count = figures.count(contended(found.errors_begin))
         yield f"Timeouts and answers 429 or 503 begin at {found.errors_begin.stage} ({count} of them)."
     yield from _recommended(sweep, found)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def plot(
     runs: Sequence[str], output: Path, form: str, only: Sequence[str], config: Path | None, store: str | None
 ) -> int:
-    """Draw the saturation sheet of each run and the comparison set of all; 1 if there was nothing to draw."""
+    """Draw the sheets of each run and the comparison set of all; 1 if there was nothing to draw."""
     from swelld.plots.drawing import draw
     from swelld.plots.library import require
 
@@ -46,7 +46,9 @@ def _load(run: str, config: Path | None, store: str | None) -> Kept:
 def _sheets(found: Sequence[Kept]) -> "list[Sheet]":
     from swelld.plots.answers import answers
     from swelld.plots.comparison import Source, comparison_sheets
+    from swelld.plots.contention import contention_sheets
     from swelld.plots.saturation import saturation_sheets
+    from swelld.plots.turns import turn_sheets
 
     names = [kept.name for kept in found]
     if len(set(names)) < len(names):
@@ -56,7 +58,8 @@ def _sheets(found: Sequence[Kept]) -> "list[Sheet]":
         rows = kept.requests()
         sources.append(Source(name, kept.result, None if rows is None else answers(rows)))
     single = len(sources) == 1
-    sheets = [s for source in sources for s in saturation_sheets(source.result, "" if single else source.name)]
+    of_one = (saturation_sheets, contention_sheets, turn_sheets)
+    sheets = [s for source in sources for make in of_one for s in make(source.result, "" if single else source.name)]
     return [*sheets, *comparison_sheets(sources)]
 
 
@@ -68,8 +71,8 @@ def _chosen(sheets: "Sequence[Sheet]", only: Sequence[str]) -> "list[Sheet]":
 
 
 def _is(sheet: str, wanted: str) -> bool:
-    """`saturation` stands for those of all runs and targets."""
-    return sheet == wanted or (wanted == "saturation" and sheet.startswith("saturation-"))
+    """`saturation` stands for those of all runs and targets, `contention` and `turns` for those of all runs."""
+    return sheet == wanted or (wanted in ("saturation", "contention", "turns") and sheet.startswith(f"{wanted}-"))
 
 
 def _format(form: str) -> "PictureFormat":

@@ -1,5 +1,6 @@
 """Who decides the stages of a scenario's runs, and where an unfinished search is written down."""
 
+import hashlib
 import logging
 import re
 import time
@@ -23,6 +24,10 @@ log = logging.getLogger(__name__)
 
 FOLDER: Final = "searches"
 """Below the directory of results: the searches that were broken off."""
+DIGITS: Final = 12
+"""Of the hash in the name of a file."""
+MOST_FILES: Final = 50
+"""Of searches of one name: whoever starts one over the API may ask for something else each time."""
 
 
 def course_of(
@@ -39,18 +44,20 @@ def course_of(
     search = load.search
     memory: Memory = Forgetful()
     if folder is not None and search.resume:
-        memory = SearchFile(folder / FOLDER / f"{_file_name(name)}.json", key, search.resume)
+        memory = SearchFile(folder / FOLDER, name, key, search.resume)
     return lambda prompts: CapacitySearch(
         search, scenario.bounds(prompts), scenario.objectives.share, copies, memory, now
     )
 
 
 class SearchFile:
-    """The memory of one search in one file, which is gone when the search has come to its end."""
+    """The memory of one search in one file, which is gone when the search has come to its end. Searches of one name
+    that look for different things have a file each: several of them may be under way."""
 
-    def __init__(self, path: Path, key: str, longest: float) -> None:
+    def __init__(self, folder: Path, name: str, key: str, longest: float) -> None:
         """`longest`: seconds after which a search that was broken off begins anew."""
-        self._path = path
+        self._name = re.sub(r"[^A-Za-z0-9_.-]", "-", name)
+        self._path = folder / f"{self._name}-{hashlib.sha256(key.encode()).hexdigest()[:DIGITS]}.json"
         self._key = key
         self._longest = longest
 
@@ -72,6 +79,7 @@ class SearchFile:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             replace(self._path, msgspec.json.encode(notes))
+            self._tidy()
         except (OSError, StoreError) as error:
             log.warning("if the search is broken off now it has to begin anew: %s", error)
 
@@ -81,6 +89,20 @@ class SearchFile:
         except OSError as error:
             log.warning("%s is of no use any more and cannot be removed: %s", self._path, error)
 
+    def _tidy(self) -> None:
+        """Remove what others of this name have left behind: what is too old to go on with, and the oldest of many."""
+        pattern = re.compile(rf"{re.escape(self._name)}-[0-9a-f]{{{DIGITS}}}\.json")
+        others = (path for path in self._path.parent.iterdir() if pattern.fullmatch(path.name) and path != self._path)
+        written = sorted(((_written(path), path) for path in others), reverse=True)
+        oldest = time.time() - self._longest
+        for number, (moment, path) in enumerate(written, start=2):
+            if moment <= oldest or number > MOST_FILES:
+                path.unlink(missing_ok=True)
 
-def _file_name(scenario: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.-]", "-", scenario)
+
+def _written(path: Path) -> float:
+    """Unix seconds; 0 where it is gone meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

@@ -6,6 +6,7 @@ from typing import Final
 
 from swelld.analysis import figures
 from swelld.analysis.sweep import conclusions, sweeps
+from swelld.export.details import CONTENTION, SEARCH, SESSIONS, Table, details
 from swelld.export.overview import (
     DEFINITIONS,
     distributions,
@@ -23,15 +24,20 @@ from swelld.export.rows import Row
 from swelld.plots.answers import answers
 from swelld.plots.chart import Chart
 from swelld.plots.comparison import Source, comparison_sheets
+from swelld.plots.contention import contention_charts
 from swelld.plots.markup import Markup, element, joined
 from swelld.plots.saturation import saturation_charts
 from swelld.plots.svg import chart_svg, legend
+from swelld.plots.turns import turn_charts
 from swelld.result import Result, StageResult
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 """The browser itself refuses to fetch or run anything, should something have slipped through."""
 
 _FIGURES: Final = ("mean", "std", "min", "p50", "p90", "p95", "p99", "p999", "max")
+LONG_TABLE: Final = 12
+"""Rows beyond which a table beside charts, or one of details, is folded."""
+_CHARTED: Final = {CONTENTION: contention_charts, SESSIONS: turn_charts}
 _OF_REQUESTS: Final = ("latency-by-prompt-length", "complexity", "category")
 
 
@@ -54,8 +60,13 @@ def _sections(result: Result, requests: Iterable[Row] | None) -> Iterator[Markup
     yield _header(result)
     yield _findings(result)
     yield from _readings(result)
+    found = details(result)
+    yield from (_detail(table) for table in found if table.title == SEARCH)
     if result.stages:
         yield _section("Stages", _stages(result))
+    for table in found:
+        if table.title in _CHARTED:
+            yield _detail(table, _CHARTED[table.title](result))
     for sweep in sweeps(result):
         title = "Charts" if len(sweeps(result)) == 1 else f"Charts: {sweep.target}"
         yield _charts(title, saturation_charts(sweep))
@@ -63,8 +74,7 @@ def _sections(result: Result, requests: Iterable[Row] | None) -> Iterator[Markup
     yield _section("Distributions", *(_stage(stage, len(result.stages) == 1) for stage in ordered(result)))
     yield from _objectives(result)
     yield from _errors(result)
-    yield from _servers(result)
-    yield from _gpus(result)
+    yield from (_detail(table) for table in found if table.title not in (SEARCH, *_CHARTED))
     yield _section("Configuration", _folded("As it was used, without secrets", _configuration(result)))
     rows = [(name, meaning) for name, meaning in DEFINITIONS.items()]
     yield _section("Definitions", _folded("What the figures mean", _table(("name", "meaning"), rows)))
@@ -181,26 +191,14 @@ def _errors(result: Result) -> Iterator[Markup]:
         )
 
 
-def _servers(result: Result) -> Iterator[Markup]:
-    rows = [
-        (server.target, check.figure, f"{check.client:,.6g}", f"{check.server:,.6g}", "yes" if check.agrees else "no")
-        for server in result.server or ()
-        for check in server.checks
-    ]
-    if rows:
-        heads = ("target", "figure", "by swelld", "by the server", "agree")
-        yield _section("The server's own figures", _table(heads, rows, left=2))
-
-
-def _gpus(result: Result) -> Iterator[Markup]:
-    if result.gpu is None:
-        return
-    rows = [
-        (f"{gpu.gpu} {gpu.name}", figures.rate(gpu.mean_power_watts), figures.percent(gpu.mean_utilization),
-         figures.count(gpu.energy_joules))
-        for gpu in result.gpu.gpus
-    ]  # fmt: skip
-    yield _section("GPUs of the machine that swelld ran on", _table(("GPU", "mean W", "busy", "J"), rows))
+def _detail(table: Table, charts: Sequence[Chart] = ()) -> Markup:
+    """Charts first, where there are any; a long table is folded."""
+    inner = _table(table.heads, table.texts(), table.left)
+    if len(table.rows) > LONG_TABLE:
+        inner = _folded(f"All {len(table.rows)} rows", inner)
+    drawn = [element("div", *map(_figure, charts), class_="charts")] if charts else []
+    notes = [element("p", note, class_="quiet") for note in table.notes]
+    return _section(table.title, *drawn, inner, *notes)
 
 
 def _configuration(result: Result) -> Markup:

@@ -5,6 +5,7 @@ from typing import Final
 
 from swelld.analysis import figures
 from swelld.analysis.sweep import conclusions
+from swelld.export.details import CONTENTION, SESSIONS, Table, details
 from swelld.export.overview import (
     flat,
     folded,
@@ -25,6 +26,9 @@ MOST_SETTINGS: Final = 200
 """What code hosts show of one comment ends at some 65,000 characters."""
 _LONGEST: Final = 300
 
+_OPEN: Final = (CONTENTION, SESSIONS)
+"""Details that are not folded, if they are short."""
+MOST_OPEN: Final = 20
 _SIGNS: Final = {"FAIL": "❌ FAIL", "WARNING": "⚠️ WARNING", "PASS": "✅ PASS"}
 
 
@@ -47,8 +51,27 @@ def _lines(result: Result) -> Iterator[str]:
         name = f"{markdown(target)}: " if len(found) > 1 else ""
         yield ""
         yield from (f"- {name}{markdown(line)}" for line in lines)
+    tables = details(result)
+    shown = [table for table in tables if table.title in _OPEN and len(table.rows) <= MOST_OPEN]
+    for table in shown:
+        yield from ("", f"**{table.title}**", *_detail(table))
     yield from _errors(result)
+    for table in tables:
+        if table not in shown:
+            yield from ("", f"<details><summary>{table.title}</summary>", *_detail(table), "", "</details>")
     yield from _configuration(result)
+
+
+def _detail(table: Table) -> Iterator[str]:
+    yield ""
+    yield "| " + " | ".join(table.heads) + " |"
+    yield "| " + " | ".join("---" if n < table.left else "---:" for n in range(len(table.heads))) + " |"
+    for row in table.texts()[:MOST_STAGES]:
+        yield "| " + " | ".join(map(_cut, row)) + " |"
+    if len(table.rows) > MOST_STAGES:
+        yield from ("", f"{MOST_STAGES} of {len(table.rows)} rows are shown.")
+    for note in table.notes[:MOST_STAGES]:
+        yield from ("", _cut(note))
 
 
 def _findings(result: Result) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from swelld.analysis import figures
 from swelld.analysis.sweep import conclusions
+from swelld.export.details import Table, details
 from swelld.export.overview import (
     DEFINITIONS,
     Kind,
@@ -28,18 +29,22 @@ from swelld.result import QUANTILES, Result
 
 MOST_REQUESTS: Final = 20_000
 """Single requests in a workbook; the CSV export has all of them."""
+MOST_TITLE: Final = 31
+"""Characters of a sheet's name."""
 _LONGEST: Final = 32_000
 """Characters of a cell; Excel holds a few more."""
 
 _NUMBERS: Final[dict[Kind, str]] = {
     "text": "@", "yes": "@", "count": "#,##0", "share": "0.0%", "rate": "#,##0.00", "seconds": "0.0000",
-    "tokens": "#,##0.0",
+    "tokens": "#,##0.0", "change": "+0.0%;-0.0%;0.0%", "points": "+0.0%;-0.0%;0.0%", "money": "#,##0.00####",
+    "whole": "#,##0.######",
 }  # fmt: skip
 _COLOURS: Final = {"FAIL": "#F8CBCB", "WARNING": "#FCE8B2", "PASS": "#D5EBD3"}
 
 
 def render(result: Result, requests: Iterable[Row] | None = None) -> bytes:
-    """Summary, stages, charts, distributions, objectives, errors, requests if given, configuration, definitions."""
+    """Summary, stages, charts, distributions, objectives, errors, what else the run has, requests if given,
+    configuration, definitions."""
     require("xlsxwriter", "Excel workbooks need")
     import xlsxwriter
 
@@ -55,6 +60,8 @@ def render(result: Result, requests: Iterable[Row] | None = None) -> bytes:
         _distributions(sheets, result)
         _objectives(sheets, result)
         _errors(sheets, result)
+        for table in details(result):
+            _detail(sheets, table)
         if requests is not None:
             _requests(sheets, requests)
         sheets.table(
@@ -80,6 +87,7 @@ class _Sheets:
         self.formats: dict[str, Any] = {
             kind: book.add_format({"num_format": number}) for kind, number in _NUMBERS.items()
         }
+        self.formats["timed"] = book.add_format({"num_format": '0.0000" s"'})
         self.formats["plain"] = book.add_format()
         for level, colour in _COLOURS.items():
             self.formats[level] = book.add_format({"bg_color": colour, "bold": True})
@@ -201,6 +209,19 @@ def _errors(sheets: _Sheets, result: Result) -> None:
         for kind, error in stage.errors.items()
     ]
     sheets.table("Errors", ("stage", "target", "error", "outcome", "count", "share", "sample"), rows)
+
+
+def _detail(sheets: _Sheets, table: Table) -> None:
+    """Columns of seconds say so in their heads; where figures of several kinds share a column, each has its unit."""
+    kinds = [{kind for kind, _ in column} for column in zip(*table.rows, strict=True)]
+    heads = [f"{head} (s)" if kind == {"seconds"} else head for head, kind in zip(table.heads, kinds, strict=True)]
+    rows = [
+        [(("timed", value) if kind == "seconds" and len(kinds[place]) > 1 else (kind, value))
+         for place, (kind, value) in enumerate(row)]
+        for row in table.rows
+    ]  # fmt: skip
+    rows += [[], *([("text", note)] for note in table.notes)] if table.notes else []
+    sheets.table(table.title[:MOST_TITLE], heads, rows)
 
 
 def _requests(sheets: _Sheets, requests: Iterable[Row]) -> None:

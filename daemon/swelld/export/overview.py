@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 from swelld.analysis import figures
+from swelld.analysis.compare import changed
 from swelld.analysis.sweep import error_share, sweeps
 from swelld.analysis.verdict import IN_DOUBT
 from swelld.result import Finding, Result, StageResult, Statistics
 
-Kind = Literal["text", "count", "share", "rate", "seconds", "tokens", "yes"]
+Kind = Literal["text", "count", "share", "rate", "seconds", "tokens", "yes", "change", "points", "money", "whole"]
+"""How a value is written; a `change` is a part of what it was, `points` the difference of two shares, a `whole` number
+has as many digits as it needs."""
 Value = str | float | bool | None
 LEVELS: Final = ("FAIL", "WARNING", "PASS")
 
@@ -64,6 +67,19 @@ class Folded(NamedTuple):
     reasons: tuple[str, ...]
 
 
+_WRITTEN: Final[Mapping[str, Callable[[Any], str]]] = {
+    "count": figures.count,
+    "share": figures.percent,
+    "rate": figures.rate,
+    "seconds": figures.seconds,
+    "tokens": figures.rate,
+    "change": lambda part: changed("rate", part),
+    "points": lambda part: changed("share", part),
+    "money": figures.money,
+    "whole": lambda number: f"{number:,.6g}",
+}
+
+
 def written(kind: Kind, value: Any) -> str:
     """A value as people read it; `-` where there is none."""
     if value is None:
@@ -72,18 +88,22 @@ def written(kind: Kind, value: Any) -> str:
         return "yes" if value else "no"
     if kind == "text":
         return str(value)
-    return {
-        "count": figures.count,
-        "share": figures.percent,
-        "rate": figures.rate,
-        "seconds": figures.seconds,
-        "tokens": figures.rate,
-    }[kind](value)
+    return _WRITTEN[kind](value)
 
 
 def ordered(result: Result) -> list[StageResult]:
-    """Stages target by target, each by rising load."""
-    return [stage for sweep in sweeps(result) for stage in sweep.stages]
+    """Stages target by target, each by rising load, then those that are no levels: probes, and a target alone."""
+    levels = {sweep.target: sweep.stages for sweep in sweeps(result)}
+    return [
+        stage
+        for target in dict.fromkeys(stage.target for stage in result.stages)
+        for stage in (*levels.get(target, ()), *_beside(result, target, levels.get(target, ())))
+    ]
+
+
+def _beside(result: Result, target: str, levels: Sequence[StageResult]) -> list[StageResult]:
+    known = set(map(id, levels))
+    return [stage for stage in result.stages if stage.target == target and id(stage) not in known]
 
 
 def columns(result: Result) -> list[Column]:

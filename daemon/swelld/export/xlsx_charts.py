@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from swelld.analysis.sweep import Sweep, sweeps
-from swelld.export.overview import columns
+from swelld.export.overview import columns, ordered
 from swelld.plots.chart import PALETTE
 from swelld.result import Result
 
@@ -34,13 +34,13 @@ def add_charts(book: Any, result: Result) -> None:
     """A sheet with a row of charts for each target; every line of a target is a column of its rows in `Stages`."""
     sheet = book.add_worksheet("Charts")
     table = [column.head for column in columns(result)]
-    top = 1
-    for number, sweep in enumerate(sweeps(result)):
+    rows = ordered(result)
+    for number, sweep in enumerate(one for one in sweeps(result) if one.stages):
+        top = 1 + rows.index(sweep.stages[0])
         sheet.write_string(number * 2 * _ROWS, 0, f"{sweep.target}  {sweep.model}")
         for place, chart in enumerate(_charts(book, table, sweep, top)):
             row = number * 2 * _ROWS + 1 + place // 3 * _ROWS
             sheet.insert_chart(row, place % 3 * 9, chart)
-        top += len(sweep.stages)
 
 
 def _charts(book: Any, table: Sequence[str], sweep: Sweep, top: int) -> Iterator[Any]:

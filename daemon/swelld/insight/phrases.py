@@ -4,6 +4,8 @@ from functools import cache
 from importlib import resources
 from typing import Any, Final
 
+from swelld.analysis import figures
+
 SECTIONS: Final = ("overview", "load", "bottlenecks", "tradeoff", "operating", "improvements")
 """Of every report, in this order."""
 
@@ -40,6 +42,15 @@ class Language:
     def say(self, key: str, **values: object) -> str:
         """One phrase."""
         return str(self._phrases[key]).format(**values)
+
+    def times(self, factor: float | None) -> str:
+        """How many times as much."""
+        return self.say("unknown") if factor is None else self.say("times", factor=figures.rate(factor))
+
+    def figure(self, name: str) -> str | None:
+        """What a figure of a result is called; None if it has no name of its own in this language."""
+        found = self._phrases.get("figures", {}).get(name)
+        return None if found is None else str(found)
 
     def finding(self, subject: str, **values: object) -> str | None:
         """What is said of a finding on this subject; None if its own text will do."""

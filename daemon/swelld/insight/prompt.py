@@ -7,17 +7,22 @@ from swelld.analysis import figures
 from swelld.analysis.sweep import Sweep, read, sweeps
 from swelld.insight.facts import levels
 from swelld.insight.phrases import Language
-from swelld.insight.tables import growth_table, levels_table, thinned
+from swelld.insight.searched import search_lines
+from swelld.insight.sharing import contention_lines
+from swelld.insight.tables import growth_table, levels_table, search_table, thinned, turns_table
+from swelld.insight.turns import session_lines
 from swelld.prompt import Message, Prompt
 from swelld.result import Result, ServerResult, StageResult
 
 MOST_FINDINGS: Final = 30
+_ENGLISH: Final = "en"
+"""Of the data, whatever the report is written in."""
 
 _ASKED: Final = {
     "overview": "what was run, how it ended, the most important finding, whether the measurement is valid",
     "load": "how request rate, throughput, TTFT, TPOT and errors change from level to level",
     "bottlenecks": "where and by which figures the limit shows: queue or prefill (TTFT grows), generation (TPOT "
-    "grows), errors, the load generator itself; say so if no limit was reached",
+    "grows), errors, other targets, the load generator itself; say so if no limit was reached",
     "tradeoff": "what more throughput costs in TTFT, and which level is a good compromise",
     "operating": "the level to operate at and why, with some reserve; say so if the data does not support an answer",
     "improvements": "what to change or to measure next, the most useful thing first",
@@ -57,6 +62,12 @@ def _data(result: Result) -> Iterator[str]:
     yield f"Verdict: {counted}."
     for sweep in sweeps(result):
         yield from _sweep(sweep)
+    if result.search is not None:
+        yield f"\nThe search for the capacity:\n\n{search_table(result.search)}\n"
+        yield from search_lines(result.search, Language(_ENGLISH))
+    if result.contention:
+        yield "\nWhat targets lose to each other, beside what they do alone:"
+        yield from contention_lines(result.contention, Language(_ENGLISH))
     for server in result.server or ():
         yield from _server(server)
     if result.gpu is not None and result.gpu.joules_per_output_token is not None:
@@ -66,7 +77,7 @@ def _data(result: Result) -> Iterator[str]:
         yield "\nFindings:"
     for finding in troubled:
         where = " ".join(part for part in (finding.stage, finding.target) if part)
-        yield f"- {finding.level} {finding.subject} ({where}): {finding.text}"
+        yield f"- {finding.level} {finding.subject}{f' ({where})' if where else ''}: {finding.text}"
 
 
 def _sweep(sweep: Sweep) -> Iterator[str]:
@@ -75,13 +86,18 @@ def _sweep(sweep: Sweep) -> Iterator[str]:
     if growths := growth_table(sweep):
         yield f"\nHow many times as much as at the first level:\n\n{growths}"
     yield ""
-    yield from read(sweep).lines
+    if sweep.search is None:
+        yield from read(sweep).lines
     goodput = next((stage.goodput for stage in sweep.stages if stage.goodput), None)
     if goodput is not None:
         limits = ", ".join(f"{name} {figures.seconds(of.threshold)}" for name, of in goodput.per_objective.items())
         yield f"Objective: {figures.percent(goodput.target_ratio)} of the requests within {limits}."
     for stage in thinned(sweep.stages):
+        yield from session_lines(stage, Language(_ENGLISH))
         yield from _trouble(stage)
+    told = [stage.sessions for stage in sweep.stages if stage.sessions is not None]
+    if told:
+        yield f"\nThe turns of its sessions at the highest load:\n\n{turns_table(told[-1])}\n"
 
 
 def _trouble(stage: StageResult) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from swelld.insight.facts import Fact
+from swelld.insight.fact import Fact
 from swelld.insight.units import ANY, BARE, FAMILIES, in_base, unit_at, unit_of_head
 
 _NUMBER: Final = r"\d+(?:,\d+)*(?:\.\d+)?"

@@ -4,17 +4,24 @@ from collections.abc import Iterator
 from typing import Final
 
 from swelld.analysis import figures
-from swelld.analysis.sweep import ERRORS, FEWEST, LIMIT, Reading, Sweep, error_share, read, sweeps
+from swelld.analysis.saturation import FEWEST, contended
+from swelld.analysis.sweep import ERRORS, LIMIT, Reading, Sweep, error_share, read, sweeps
 from swelld.analysis.verdict import SAMPLES_FOR_P99
-from swelld.insight.facts import contended, growth, levels
+from swelld.insight.fact import growth
+from swelld.insight.facts import levels
 from swelld.insight.phrases import SECTIONS, Language
-from swelld.insight.tables import levels_table
-from swelld.result import Finding, Result, ServerResult, StageResult
+from swelld.insight.searched import UNDECIDED, search_lines
+from swelld.insight.sharing import contention_lines, lost
+from swelld.insight.tables import levels_table, thinned
+from swelld.insight.turns import session_lines, uncached
+from swelld.result import Finding, Result, SearchResult, ServerResult, StageResult
 
 NOTICED: Final = 1.5
 """Growth of a latency from which on it is spoken of, and by which one has to lead the other."""
 FULL: Final = 0.9
 """Share of the KV cache from which on it is spoken of."""
+_TOLD: Final = ("capacity", "contention loss")
+"""Subjects of the verdict that rules of their own speak of."""
 
 _Swept = list[tuple[Sweep, Reading]]
 
@@ -29,7 +36,7 @@ def sections(result: Result, language: Language) -> dict[str, str]:
         "load": "\n\n".join(_load(swept, language)),
         "bottlenecks": _lines(_bottlenecks(result, swept, language)) or language.say("no_bottleneck"),
         "tradeoff": _lines(_tradeoff(swept, language)),
-        "operating": _lines(line for sweep, found in swept for line in _operating(sweep, found, language)),
+        "operating": _lines(_operating(result.search, swept, language)),
         "improvements": _lines(_improvements(result, swept, language)) or language.say("do_nothing"),
     }
     return {key: written[key] for key in SECTIONS}
@@ -69,11 +76,13 @@ def _load(swept: _Swept, language: Language) -> Iterator[str]:
         if len(swept) > 1:
             yield f"### {sweep.target}"
         yield levels_table(sweep)
+        if said := _lines(line for stage in thinned(sweep.stages) for line in session_lines(stage, language)):
+            yield said
         if len(sweep.stages) < 2:
             yield f"- {language.say('one_level', target=sweep.target)}"
         else:
             load = growth(sweep.levels[0], sweep.levels[-1]) if sweep.kind else None
-            yield f"- {language.say('growth', load=_times(load, language), **_ends(sweep, language))}"
+            yield f"- {language.say('growth', load=language.times(load), **_ends(sweep, language))}"
 
 
 def _ends(sweep: Sweep, language: Language) -> dict[str, str]:
@@ -82,14 +91,10 @@ def _ends(sweep: Sweep, language: Language) -> dict[str, str]:
         "target": sweep.target,
         "first": first.stage,
         "last": last.stage,
-        "rate": _times(growth(first.request_rate, last.request_rate), language),
-        "ttft": _times(growth(first.ttft.p95, last.ttft.p95), language),
-        "tpot": _times(growth(first.tpot.p95, last.tpot.p95), language),
+        "rate": language.times(growth(first.request_rate, last.request_rate)),
+        "ttft": language.times(growth(first.ttft.p95, last.ttft.p95)),
+        "tpot": language.times(growth(first.tpot.p95, last.tpot.p95)),
     }
-
-
-def _times(factor: float | None, language: Language) -> str:
-    return language.say("unknown") if factor is None else language.say("times", factor=figures.rate(factor))
 
 
 def _bottlenecks(result: Result, swept: _Swept, language: Language) -> Iterator[str]:
@@ -103,8 +108,9 @@ def _bottlenecks(result: Result, swept: _Swept, language: Language) -> Iterator[
             )
     for server in result.server or ():
         yield from _server(server, language)
+    yield from contention_lines(result.contention or (), language)
     for finding in result.verdict:
-        if finding.level != "PASS":
+        if finding.level != "PASS" and finding.subject not in _TOLD:
             yield _finding(finding, result, language)
 
 
@@ -112,6 +118,8 @@ def _saturation(sweep: Sweep, found: Reading, language: Language) -> Iterator[st
     target = sweep.target
     if found.best is None:
         yield language.say("no_answers", target=target)
+    elif sweep.search is not None and found.saturation is None:
+        pass  # its levels lie close together: they do not tell, and need not
     elif len(sweep.stages) < FEWEST or sweep.kind is None:
         yield language.say("few_levels", target=target, fewest=FEWEST)
     elif found.saturation is None:
@@ -155,6 +163,7 @@ def _finding(finding: Finding, result: Result, language: Language) -> str:
     stage = next((one for one in result.stages if (one.stage, one.target) == place), None)
     text = (language.finding(finding.subject, **_of(stage)) if stage is not None else None) or finding.text
     where = " ".join(part for part in place if part)
+    where = f" ({where})" if where else ""
     return language.say("finding", level=finding.level, subject=finding.subject, place=where, text=text)
 
 
@@ -196,12 +205,21 @@ def _tradeoff(swept: _Swept, language: Language) -> Iterator[str]:
                 target=sweep.target,
                 first=before.stage,
                 last=last.stage,
-                rate=_times(growth(before.output_token_rate, last.output_token_rate), language),
-                ttft=_times(growth(before.ttft.p95, last.ttft.p95), language),
+                rate=language.times(growth(before.output_token_rate, last.output_token_rate)),
+                ttft=language.times(growth(before.ttft.p95, last.ttft.p95)),
             )
 
 
-def _operating(sweep: Sweep, found: Reading, language: Language) -> Iterator[str]:
+def _operating(search: SearchResult | None, swept: _Swept, language: Language) -> Iterator[str]:
+    if search is not None:
+        yield from search_lines(search, language)
+    for sweep, found in swept:
+        own = search is None or not (search.kind == "rate" and sweep.only)  # else the search has said it all
+        if own and (search is None or found.limit is not None):
+            yield from _limit(sweep, found, language)
+
+
+def _limit(sweep: Sweep, found: Reading, language: Language) -> Iterator[str]:
     target, carried = sweep.target, found.carried
     if carried is None:
         yield language.say("none_carried", target=target)
@@ -224,22 +242,33 @@ def _improvements(result: Result, swept: _Swept, language: Language) -> Iterator
     answered = [stage.e2e.count for stage in stages]
     causes = {slower(sweep) for sweep, _ in swept}
     contention = any(contended(stage) for stage in stages)
+    ended = result.search.ended if result.search is not None else None
     wanted = {
         "do_valid": any(not stage.validity.valid for stage in stages),
         "do_errors": any((error_share(stage) or 0.0) > ERRORS for stage in stages) and not contention,
         "do_contention": contention,
-        "do_lower": any(found.carried is None for _, found in swept),
+        "do_lower": _nothing_carried(result.search, swept),
         "do_first": "first" in causes,
         "do_tokens": "tokens" in causes,
         "do_kv": any(_kv_full(server) or server.preemptions for server in servers),
         "do_dropped": any(stage.requests.dropped for stage in stages),
-        "do_levels": any(len(sweep.stages) < FEWEST for sweep, _ in swept),
-        "do_higher": any(_unsaturated(sweep, found) for sweep, found in swept),
+        "do_levels": result.search is None and any(len(sweep.stages) < FEWEST for sweep, _ in swept),
+        "do_higher": result.search is None and any(_unsaturated(sweep, found) for sweep, found in swept),
+        "do_search_max": ended == "max",
+        "do_search_longer": ended in ("time", "requests"),
+        "do_apart": any(lost(one) for one in result.contention or ()),
+        "do_prefix": any(map(uncached, stages)),
         "do_samples": any(0 < count < SAMPLES_FOR_P99 for count in answered),
         "do_counted": any(stage.tokens.source in ("events", "mixed") for stage in stages),
     }
     fewest = {"do_samples": SAMPLES_FOR_P99}
     return (language.say(key, fewest=fewest.get(key, FEWEST)) for key, holds in wanted.items() if holds)
+
+
+def _nothing_carried(search: SearchResult | None, swept: _Swept) -> bool:
+    if search is not None:
+        return search.capacity is None and search.ended not in UNDECIDED
+    return any(found.carried is None for _, found in swept)
 
 
 def _unsaturated(sweep: Sweep, found: Reading) -> bool:

@@ -5,8 +5,9 @@ from typing import Final
 
 from swelld.analysis import figures
 from swelld.analysis.sweep import Sweep, error_share
-from swelld.insight.facts import growth
-from swelld.result import StageResult
+from swelld.analysis.turns import cached_share, turn_name
+from swelld.insight.fact import growth
+from swelld.result import SearchResult, Sessions, StageResult
 
 MOST_ROWS: Final = 24
 """Of one table; of more stages the first, the last and an even choice are shown."""
@@ -36,6 +37,41 @@ def growth_table(sweep: Sweep) -> str:
         )
         rows.append((stage.stage, *(times(growth(*pair)) for pair in pairs)))
     return _table((f"over {first.stage}", "requests/s", "tokens/s", "TTFT p95", "TPOT p95", "E2E p95"), rows)
+
+
+def search_table(found: SearchResult) -> str:
+    """A row for each level of a search, as far as there is room: those next to the capacity decide."""
+    levels = sorted(found.levels, key=lambda one: abs(one.level - (found.capacity or 0.0)))[:MOST_ROWS]
+    heads = ("users" if found.kind == "concurrency" else "requests/s", "objective", "good", "of", "at least", "at most")
+    rows = [
+        (
+            f"{one.level:.6g}",
+            {True: "met", False: "missed", None: "in doubt"}[one.accepted],
+            figures.count(one.good),
+            figures.count(one.total),
+            figures.percent(one.low),
+            figures.percent(one.high),
+        )
+        for one in sorted(levels, key=lambda one: one.level)
+    ]
+    return _table(heads, rows)
+
+
+def turns_table(found: Sessions) -> str:
+    """A row for each turn."""
+    heads = ("turn", "requests", "ok", "TTFT p50", "TTFT p95", "E2E p95", "input tokens", "cached")
+    rows = [
+        (
+            turn_name(turn),
+            figures.count(turn.requests),
+            figures.count(turn.ok),
+            *(figures.seconds(one) for one in (turn.ttft.p50, turn.ttft.p95, turn.e2e.p95)),
+            figures.count(turn.input_tokens.mean),
+            figures.percent(cached_share(turn)),
+        )
+        for turn in found.turns
+    ]
+    return _table(heads, rows)
 
 
 def times(factor: float | None) -> str:

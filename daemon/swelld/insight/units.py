@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from swelld.insight.facts import Fact, Unit
+from swelld.insight.fact import Fact, Unit
 
 Reading = Callable[[float], Iterable[float]]
 """The values that a fact has in a unit: a growth of 1.5 is 50 % more, or 150 %."""

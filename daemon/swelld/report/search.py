@@ -37,7 +37,9 @@ def _columns(found: SearchResult, levels: Sequence[SearchLevel]) -> list[Column]
         Column("at most", [figures.percent(level.high) for level in levels], 55),
         Column("of", [figures.count(level.total) for level in levels], 70),
         Column("after", [figures.seconds(level.seconds) for level in levels], 50),
-        Column("", [_note(level) for level in levels], left=True, style="dim", keep=40),
+        Column(
+            "", ["; ".join(level_notes(level)) or figures.MISSING for level in levels], left=True, style="dim", keep=40
+        ),
     ]
 
 
@@ -51,10 +53,10 @@ def _style(level: SearchLevel) -> str:
     return "yellow" if level.accepted is None else "green" if level.accepted else "red"
 
 
-def _note(level: SearchLevel) -> str:
+def level_notes(level: SearchLevel) -> list[str]:
     """What the columns do not say."""
     notes = ["taken over"] if level.taken_over else []
     notes += ["cut short"] if level.cut_short and not level.accepted else []
     if not level.accepted and "requests were good" not in level.reason:
         notes.append(level.reason)
-    return "; ".join(notes) or figures.MISSING
+    return notes

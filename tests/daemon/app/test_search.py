@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,9 +15,10 @@ import pytest
 from command import swelld
 from runs import Kept, carry_out, one_target, settings_for
 from sample_results import stage
-from swelld.app.search import SearchFile
+from swelld.app.search import MOST_FILES, SearchFile
 from swelld.app.spec import specify
 from swelld.engine.launch import crew
+from swelld.export.details import decided, details
 from swelld.hub.run import Run
 from swelld.result import SearchLevel
 from swelld.search.memory import Found
@@ -42,6 +45,10 @@ async def search(folder: Path, url: str, load: dict[str, Any], **scenario: Any) 
     )
 
 
+def left_behind(folder: Path) -> list[Path]:
+    return [*folder.glob("searches/test-*.json")]
+
+
 @pytest.mark.slow
 async def test_a_rate_is_found_and_what_is_beyond_is_cut_short(sim: str, tmp_path: Path) -> None:
     kept = await search(tmp_path, sim, {"search": RATE})
@@ -49,18 +56,27 @@ async def test_a_rate_is_found_and_what_is_beyond_is_cut_short(sim: str, tmp_pat
     assert found is not None
     truth = capacity(SERVER, 18, 8).requests_per_second
     assert found.capacity == pytest.approx(truth, rel=0.25)
-    assert found.ended == "precise"
-    beyond = max(found.levels, key=lambda level: level.level)
-    assert (beyond.accepted, beyond.cut_short) == (False, True)
+    missed = [level for level in found.levels if level.accepted is False]
+    if found.ended == "doubt":  # this machine was too busy to tell
+        missed += [level for level in found.levels if level.accepted is None]
+    else:
+        assert found.ended == "precise"
+        assert max(missed, key=lambda level: level.level).cut_short
+    beyond = max(missed, key=lambda level: level.level)
     assert [stage.stage for stage in kept.result.stages] == [level.stage for level in found.levels]
     cut = next(stage for stage in kept.result.stages if stage.stage == beyond.stage)
-    assert cut.window_seconds < 6
+    assert cut.window_seconds < 6 or not beyond.cut_short
+    exported = next(table for table in details(kept.result) if table.title == "Levels of the search")
+    assert sorted(row[0] for row in exported.texts()) == sorted(level.stage for level in found.levels)
+    shown = {row[0]: (row[1], float(row[3])) for row in exported.texts()}
+    for one in found.levels:
+        assert shown[one.stage] == (decided(one), one.level)
     asked = defaultdict(set)
     for line in kept.lines():
         asked[line["stage"]].add(line["prompt"])
     several = list(asked.values())
     assert len(set.union(*several)) == sum(map(len, several))  # no prompt was asked at two levels
-    assert not (tmp_path / "searches" / "test.json").exists()
+    assert len(left_behind(tmp_path)) == (found.ended == "doubt")
 
 
 @pytest.mark.slow
@@ -76,7 +92,8 @@ async def test_users_of_two_targets(sim: str, tmp_path: Path) -> None:
     found = kept.result.search
     assert found is not None
     assert (found.capacity, found.ended) == (4.0, "max")
-    assert [(s.stage, s.target, s.users) for s in kept.result.stages] == [
+    first = [stage for stage in kept.result.stages if "again" not in stage.stage]  # more if this machine is busy
+    assert [(s.stage, s.target, s.users) for s in first] == [
         (f"concurrency={users}", target, 2 * users) for users in (1, 2, 4) for target in ("a", "b")
     ]
 
@@ -103,7 +120,8 @@ async def test_a_search_that_is_stopped_goes_on_later(sim: str, tmp_path: Path) 
     kept = await carry_out(settings)
     found = kept.result.search
     assert found is not None
-    assert [(level.level, level.taken_over) for level in found.levels] == [(4.0, True), (8.0, False)]
+    first, *rest = [(level.level, level.taken_over) for level in found.levels]
+    assert (first, set(rest)) == ((4.0, True), {(8.0, False)})  # more than once if this machine is busy
     assert [stage.stage for stage in kept.result.stages] == ["rate=4", "rate=8"]
     assert found.ended == "max"
 
@@ -117,21 +135,52 @@ def found(level: float) -> Found:
 
 
 def test_the_file_of_a_search(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path = tmp_path / "searches" / "nightly.json"
-    file = SearchFile(path, "this one", 60.0)
+    folder = tmp_path / "searches"
+    file = SearchFile(folder, "nightly", "this one", 60.0)
     assert file.recall() == ()
     file.keep([found(4.0)])
-    assert list(file.recall()) == [found(4.0)]
-    assert SearchFile(path, "another", 60.0).recall() == ()
+    assert list(file.recall()) == list(SearchFile(folder, "nightly", "this one", 60.0).recall()) == [found(4.0)]
+    (path,) = folder.iterdir()
+    assert re.fullmatch(r"nightly-[0-9a-f]{12}\.json", path.name)
     notes = json.loads(path.read_bytes())
     path.write_text(json.dumps({**notes, "written": time.time() - 61}))
     assert file.recall() == ()
     path.write_text("{}")
     assert file.recall() == ()
     assert "the search begins anew" in caplog.text
+    path.write_text(json.dumps({**notes, "key": "of another search"}))
+    assert file.recall() == ()
     file.forget()
     file.forget()
     assert not path.exists()
+
+
+def test_searches_of_one_name_do_not_disturb_each_other(tmp_path: Path) -> None:
+    """As those that are given over the API are."""
+    one, other = (SearchFile(tmp_path, "inline", key, 60.0) for key in ("a", "b"))
+    one.keep([found(4.0)])
+    other.keep([found(8.0)])
+    one.keep([found(4.0), found(5.0)])
+    assert list(other.recall()) == [found(8.0)]
+    other.forget()
+    assert list(one.recall()) == [found(4.0), found(5.0)]
+
+
+def test_files_of_searches_do_not_heap_up(tmp_path: Path) -> None:
+    def keep(name: str, key: str, age: float) -> Path:
+        before = set(tmp_path.iterdir())
+        SearchFile(tmp_path, name, key, 60.0).keep([found(4.0)])
+        (path,) = set(tmp_path.iterdir()) - before
+        os.utime(path, (time.time() - age, time.time() - age))
+        return path
+
+    old, young = keep("night", "old", 61.0), keep("night", "young", 30.0)
+    alike = keep("night-0123456789ab", "old", 61.0)
+    keep("night", "this one", 0.0)
+    assert (old.exists(), young.exists(), alike.exists()) == (False, True, True)
+    several = [keep("inline", str(number), 50.0 - number / 2) for number in range(MOST_FILES)]
+    keep("inline", "one more", 0.0)
+    assert [path.exists() for path in several] == [False] + [True] * (MOST_FILES - 1)
 
 
 @pytest.mark.slow
@@ -174,6 +223,9 @@ def test_recommend_says_when_it_cannot(sim: str, tmp_path: Path) -> None:
         (["--ttft-target", "5", "--headroom", "-1"], "--headroom -1: write percent"),
         (["--ttft-target", "5", "--concurrency-steps", "5,3"], "do not rise"),
         (["--ttft-target", "5", "--concurrency-steps", "many"], "--concurrency-steps"),
+        (["--ttft-target", "5", "--num-requests", "0"], "--num-requests"),
+        (["--ttft-target", "5", "--precision", "0.1"], "--precision"),
+        (["--ttft-target", "0"], "--ttft-target"),
     ],
 )
 def test_questions_that_cannot_be(tmp_path: Path, flags: list[str], said: str) -> None:

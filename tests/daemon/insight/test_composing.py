@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swelld.insight.composing import Composer, plain
-from swelld.insight.facts import Fact
+from swelld.insight.fact import Fact
 from swelld.insight.phrases import SECTIONS, Language
 from swelld.insight.quotes import Checker
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from swelld.insight.facts import Fact
+from swelld.insight.fact import Fact
 from swelld.insight.quotes import Checker
 
 FACTS = [

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 import sample_results
+import sample_servers
 from sample_results import open_stage, spread, stage
 from swelld.analysis.verdict import verdict
 from swelld.insight import rules
@@ -81,15 +82,10 @@ def test_an_instrument_that_was_the_bottleneck() -> None:
 
 
 def test_a_server_that_queues_and_runs_out_of_cache() -> None:
-    from swelld.result import ServerResult, ServerTimeline
-
-    columns = ("requests_waiting", "requests_running", "kv_cache_usage", "prefix_cache_queries", "prefix_cache_hits")
-    empty = ServerTimeline(at=[], preemptions=None, output_tokens=None, **dict.fromkeys(columns))
-    fields: dict[str, Any] = dict.fromkeys(ServerResult.__struct_fields__)
-    fields |= {"target": "local", "url": "x", "looks": 3, "failed_looks": 0, "restarts": 0, "tolerance": 0.1}
-    fields |= {"checks": [], "timeline": empty, "preemptions": 4.0}
-    fields |= {"requests_waiting": ServerLevel(3.5, 17.0), "kv_cache_usage": ServerLevel(0.7, 0.97)}
-    whole = msgspec.structs.replace(result(*SWEEP), server=[ServerResult(**fields)])
+    seen = sample_servers.server(
+        preemptions=4.0, requests_waiting=ServerLevel(3.5, 17.0), kv_cache_usage=ServerLevel(0.7, 0.97)
+    )
+    whole = msgspec.structs.replace(result(*SWEEP), server=[seen])
     found = rules.sections(whole, ENGLISH)
     assert "local: the server had up to 17 requests waiting." in found["bottlenecks"]
     assert "local: the KV cache was up to 97.0% full." in found["bottlenecks"]
@@ -179,7 +175,8 @@ def placeholders(text: str) -> set[str]:
 @pytest.mark.parametrize("code", WRITTEN)
 def test_every_language_says_the_same(code: str) -> None:
     english, other = phrases("en"), phrases(code)
-    other.pop("findings", None)
+    for translated in ("findings", "figures"):
+        other.pop(translated, None)
     assert {key: placeholders(text) for key, text in other.items()} == {
         key: placeholders(text) for key, text in english.items()
     }

@@ -12,6 +12,8 @@ from swelld.result import Kind, Result, SearchResult, StageResult
 
 ERRORS: Final = 0.01
 """Share of failed requests up to which a level counts as carried, where there is no objective."""
+ANSWERED: Final = 0.9
+"""Share of the offered rate below which a server has not kept up with it."""
 LIMIT: Final = (0.7, 0.8)
 """Shares of the most that was carried within which to operate: what is left takes up bursts and a lost replica."""
 
@@ -190,14 +192,20 @@ def _sentences(sweep: Sweep, found: Reading) -> Iterator[str]:
         yield f"The highest request rate was {best}."
         yield f"To find where the server saturates, sweep at least {FEWEST} levels of rate or concurrency."
         return
-    yield _bend(found, best)
+    yield _bend(sweep, found, best)
     if found.errors_begin is not None:
         count = figures.count(contended(found.errors_begin))
         yield f"Timeouts and answers 429 or 503 begin at {found.errors_begin.stage} ({count} of them)."
     yield from _recommended(sweep, found)
 
 
-def _bend(found: Reading, best: str) -> str:
+def _bend(sweep: Sweep, found: Reading, best: str) -> str:
+    if found.saturation is None and _overrun(sweep):
+        last, before = sweep.stages[-1], sweep.stages[-2]
+        return (
+            f"Saturated below {last.stage}: only {figures.rate(_rate(last))} of the {figures.rate(sweep.levels[-1])} "
+            f"requests/s there were answered; add levels between {before.stage} and {last.stage} to find where."
+        )
     if found.saturation is None:
         return (
             f"Not saturated: the request rate still grew at the last level ({best}); add higher ones to find the end."
@@ -206,6 +214,17 @@ def _bend(found: Reading, best: str) -> str:
     if found.saturation is found.best:
         return f"Saturated at {found.saturation.stage}: {rate} requests/s, and more load brings no more."
     return f"Saturated from {found.saturation.stage} ({rate} requests/s); the most was {best}."
+
+
+def _overrun(sweep: Sweep) -> bool:
+    """Whether the last of rising rates was clearly more than was answered, by more than the answers that the window
+    could not see the end of."""
+    last = sweep.stages[-1]
+    least = min((stage.e2e.p50 for stage in sweep.stages if stage.e2e.p50 is not None), default=None)
+    if sweep.kind != "rate" or not sweep.only or not last.validity.valid or least is None:
+        return False
+    seen = max(0.0, 1 - least / last.window_seconds)
+    return _rate(last) < ANSWERED * seen * sweep.levels[-1]
 
 
 def _recommended(sweep: Sweep, found: Reading) -> Iterator[str]:

@@ -56,6 +56,21 @@ def test_saturation_begins_before_the_best_level() -> None:
     assert found.lines[0] == "Saturated from rate=20 (19.5 requests/s); the most was 20.1 requests/s at rate=40."
 
 
+def test_rates_that_outran_the_server_at_the_last_level_saturated_it() -> None:
+    def lines(last: float, seconds: float = 600.0) -> tuple[str, ...]:
+        rates = ((10, 10.0), (20, 20.0), (60, last))
+        return reading(
+            [open_stage(rate, request_rate=got, window_seconds=seconds, goodput=None) for rate, got in rates]
+        ).lines
+
+    assert lines(27.0)[0] == (
+        "Saturated below rate=60: only 27.0 of the 60.0 requests/s there were answered; add levels between rate=20 and "
+        "rate=60 to find where."
+    )
+    assert lines(58.0)[0].startswith("Not saturated: ")
+    assert lines(27.0, seconds=20.0)[0].startswith("Not saturated: ")  # most answers of 14 s came after the window
+
+
 def test_a_rate_that_still_grows_is_not_saturated() -> None:
     found = reading([level(users) for users in (8, 16, 32)])
     assert found.saturation is None

@@ -18,4 +18,5 @@ async def dismissed(witnesses: Sequence[Witness], forced: asyncio.Event) -> list
     finally:
         for task in (*ending, impatient):
             task.cancel()
-    return [error for error in await ended if error and not isinstance(error, asyncio.CancelledError)]
+        await asyncio.wait([*ending, impatient])
+    return [error for error in ended.result() if error and not isinstance(error, asyncio.CancelledError)]

@@ -182,7 +182,7 @@ async def test_hundreds_of_runs_leave_nothing_in_a_process(sim: str, fleet: Flee
         lasting.order(Stop(force=True))
         assert {m.outcome for m in await rest_of(lasting)} <= {Outcome.OK, Outcome.CANCELLED}
     assert [one.pid for one in load_processes()] == [process.pid]
-    assert process.memory_info().rss - before < 4 * 2**20  # a run that stayed would be 500 kB
+    assert process.memory_info().rss - before < 20 * 2**20  # if runs stayed it would be 100: 500 kB each
     assert process.num_fds() <= files
     assert truth(sim)["requests"]["started"] >= 230 * 5
 

@@ -9,10 +9,10 @@ LOCK := $(BIN)/uv pip compile --quiet --python-version 3.13 --python-platform li
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench bench-quick proof-compare gen lock pictures soak test-gemma test-vllm test-triton test-dynamo clean
+.PHONY: help run test check bench bench-quick proof-compare proof-search gen lock pictures soak test-gemma test-vllm test-triton test-dynamo clean
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run ## install, start a simulated LLM server, put load on it, show the result
 	@$(BIN)/swelld demo

@@ -90,7 +90,7 @@ class Tally:
         self.told += [f"alarm: {check.text}" for check in comparison.checks if check.outcome == "FAIL"]
         known = [one for one in comparison.rows[0].changes if one.direction is not None]
         self.figures += len(known)
-        self.sure += sum(one.direction != "same" for one in known)
+        self.sure += sum(one.direction in ("better", "worse") for one in known)
 
 
 def run(options: SimOptions, load: dict[str, Any], seed: int) -> Result:

@@ -110,3 +110,12 @@ def test_definitions_state_the_rule_of_validity() -> None:
     assert f"more than {validity.THROTTLED * 100:.0f} % of the time" in page
     assert f"more than {validity.SATURATED_WINDOWS * 100:.0f} % of its windows" in page
     assert f"the lag was above {validity.SCHEDULE_LAG * 1000:.0f} ms" in page
+
+
+def test_whatever_make_helps_with_is_phony_and_fits_its_column() -> None:
+    text = (ROOT / "Makefile").read_text()
+    told = re.findall(r"^([a-z-]+):.*## ", text, re.MULTILINE)
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
+    assert set(told) <= set(phony.split())
+    (width,) = re.findall(r"make %-(\d+)s %s", text)
+    assert int(width) == max(map(len, told))

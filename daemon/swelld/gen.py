@@ -3,6 +3,8 @@
 `python -m swelld.gen --picture result.json > docs/pictures/run.svg` draws the README's picture from a real result.
 """
 
+import atexit
+import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +41,7 @@ def stale(root: Path) -> dict[Path, str]:
 
 def main() -> int:
     """Run in the root of a checkout."""
+    atexit.register(gc.freeze)  # as the command does: the last collection would die of the types of msgspec
     if sys.argv[1:2] == ["--picture"]:
         sys.stdout.write(svg(load_result(Path(sys.argv[2]))))
         return 0

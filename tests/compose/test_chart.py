@@ -34,7 +34,7 @@ def test_swelld_takes_the_configuration(values: dict[str, Any], tmp_path: Path) 
 def test_the_options_of_a_cron_job_are_those_of_the_command() -> None:
     import typer.main
 
-    from swelld.cli import app
+    from swelld.cli.application import app
 
     command = typer.main.get_command(app)
     known = {option for one in command.commands["run"].params for option in one.opts}  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from swelld.cli import app
+from swelld.cli.application import app
 from swelld.settings.loading import load_settings
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ import sample_results
 from swelld.app import commands, once
 from swelld.app.conductor import Finished
 from swelld.app.flags import Flags
-from swelld.cli import app
+from swelld.cli.application import app
 from swelld.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -127,6 +127,46 @@ def test_the_rest_of_the_flags(made: list[Settings]) -> None:
     assert target.tokenizer == "o200k_base"
 
 
+def test_a_trace_is_replayed_at_its_own_moments(made: list[Settings]) -> None:
+    found = scenario(made, *SERVER, "--trace", "t.csv")
+    assert found["prompts"] == {"kind": "trace", "file": "t.csv"}
+    assert found["load"] == {"replay": {"speed": ["1x"]}}
+    assert "requests" not in found
+
+
+def test_a_trace_at_several_speeds_and_within_bounds(made: list[Settings]) -> None:
+    found = scenario(made, *SERVER, "--trace", "t.csv", "--trace-speed", "1x,2.5x", "--duration", "30s")
+    assert found["load"] == {"replay": {"speed": ["1x", "2.5x"]}}
+    assert found["duration"] == "30s"
+
+
+def test_lengths_of_a_trace_under_another_load(made: list[Settings]) -> None:
+    found = scenario(made, *SERVER, "--trace", "t.csv", "--qps", "3", "-n", "5")
+    assert found["prompts"] == {"kind": "trace", "file": "t.csv"}
+    assert found["load"]["rate"] == ["3/s"]
+
+
+@pytest.mark.parametrize(("turns", "found"), [("4", 4), ("2..8", {"kind": "uniform", "min": 2, "max": 8})])
+def test_sessions_of_several_turns(made: list[Settings], turns: str, found: Any) -> None:
+    made_up = scenario(made, *SERVER, "--turns", turns, "--think-time", "2s", "--input-len", "40", "--concurrency", "3")
+    assert made_up["prompts"] == {"kind": "sessions", "turns": found, "input_tokens": 40, "think_time": "2s"}
+    assert made_up["load"]["concurrency"] == [3]
+
+
+def test_sessions_of_a_file(made: list[Settings]) -> None:
+    found = scenario(made, *SERVER, "--turns", "6", "--dataset", "d.json", "--qps", "2")
+    assert found["prompts"] == {"kind": "dialogues", "file": "d.json", "max_turns": 6}
+
+
+def test_users_that_think(made: list[Settings]) -> None:
+    assert scenario(made, *SERVER, "--concurrency", "3", "--think-time", "2s")["load"]["think_time"] == "2s"
+
+
+def test_each_target_alone_first(made: list[Settings]) -> None:
+    two = ["--target", "a=http://127.0.0.1:1,model=m", "--target", "b=http://127.0.0.1:2,model=m"]
+    assert scenario(made, *two, "--solo-first")["contention"] == "solo_first"
+
+
 def test_several_targets_and_their_weights(made: list[Settings]) -> None:
     targets = ["-t", "a=http://x:1,model=org/big,weight=0.3", "-t", "b=http://y:2,api=llamacpp,weight=0.7"]
     found = scenario(made, *targets, "--concurrency", "1")
@@ -175,6 +215,17 @@ def test_nothing_is_kept_if_that_is_wished(made: list[Settings]) -> None:
         ([*SERVER, "--extra-body", "[]"], "write a JSON object"),
         ([*SERVER, "--dataset", "nowhere.json"], "nowhere.json"),
         ([*SERVER, "--prompts", "suit"], "did you mean suite?"),
+        ([*SERVER, "--trace", "t.csv", "--dataset", "d.json"], "--trace: its prompts are made up; leave out --dataset"),
+        ([*SERVER, "--trace", "t.csv", "--input-len", "8"], "--input-len and --output-len are for synthetic prompts"),
+        ([*SERVER, "--trace", "t.csv", "--trace-speed", "fast"], "'fast' is no speed"),
+        ([*SERVER, "--trace-speed", "2x"], "--trace-speed: needs --trace"),
+        ([*SERVER, "--trace", "t.csv", "--trace-speed", "2x", "--qps", "3"], "none of --concurrency, --qps"),
+        ([*SERVER, "--turns", "3", "--prompts", "suite"], "--turns: sessions are made up"),
+        ([*SERVER, "--turns", "many"], "--turns"),
+        ([*SERVER, "--turns", "8..2"], "`min` 8 is above `max` 2"),
+        ([*SERVER, "--turns", "3", "--mode", "sequential"], "has no meaning for sessions"),
+        ([*SERVER, "--qps", "1", "--think-time", "1s"], "`think_time` (closed)"),
+        ([*SERVER, "--solo-first"], "needs two targets at least"),
         ([*SERVER, "--output", "no/such/dir/r.json"], "the directory no/such/dir does not exist"),
         (["--config", "nowhere.yaml"], "nowhere.yaml"),
         (["--config", "two.yaml", "--scenario", "c"], "--scenario c: there is none of that name; known are a, b"),
@@ -263,8 +314,49 @@ def test_help_names_every_command_and_flag() -> None:
 def test_sim_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
     done = swelld("sim", "--help")
     assert done.exit_code == 0
-    assert "--ttft" in done.output + capsys.readouterr().out
+    said = done.output + capsys.readouterr().out
+    assert said.startswith("usage: swelld sim [-h]")
+    assert "--ttft" in said
 
 
 def test_the_schema_in_the_docs_is_json() -> None:
     assert json.loads((ROOT / "docs/result.schema.json").read_text())["title"]
+
+
+def test_the_version() -> None:
+    import swelld as package
+
+    done = swelld("--version")
+    assert (done.exit_code, done.output) == (0, f"swelld {package.__version__}\n")
+
+
+def test_check_warns_of_a_secret_that_is_not_there(tmp_path: Path) -> None:
+    file = tmp_path / "swelld.yaml"
+    file.write_text("targets: {a: {url: 'http://a', api_key: {env: NO_SUCH_KEY}}}\n")
+    done = swelld("check", str(file))
+    assert done.exit_code == 0
+    assert done.stderr == (
+        "swelld: warning: targets.a.api_key: the environment variable NO_SUCH_KEY is not set; put it there, or name "
+        "another place: {env: NAME} or {file: PATH}\n"
+    )
+    assert "env: NO_SUCH_KEY" in done.stdout
+
+
+@pytest.mark.parametrize("command", [["run", "--config"], ["daemon"]])
+def test_nothing_begins_without_a_secret(tmp_path: Path, command: list[str]) -> None:
+    file = tmp_path / "swelld.yaml"
+    file.write_text(
+        "targets: {a: {url: 'http://127.0.0.1:1', api_key: {env: NO_SUCH_KEY}}}\n"
+        "scenarios: {s: {load: {iterations: 1}, targets: a}}\nweb: {listen: '127.0.0.1:0'}\n"
+    )
+    done = swelld(*command, str(file))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("swelld: targets.a.api_key: the environment variable NO_SUCH_KEY is not set; ")
+
+
+def test_a_tokenizer_that_is_none_is_refused_by_its_flag() -> None:
+    done = swelld("run", *SERVER, "--tokenizer", "nope")
+    assert done.exit_code == 2
+    assert done.stderr.startswith(
+        "swelld: --tokenizer: 'nope' is neither a file nor one of the encodings cl100k_base, "
+    )

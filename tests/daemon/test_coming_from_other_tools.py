@@ -18,7 +18,7 @@ import sample_results
 from command import started
 from stored import opened, result, row
 from swelld.analysis.verdict import verdict
-from swelld.cli import app
+from swelld.cli.application import app
 from swelld.sim import SimOptions, simulated
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +58,7 @@ def place(sim: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     settings = re.sub(r"requests: \d+", "requests: 4", settings)
     (tmp_path / "swelld.yaml").write_text(f"web: {{listen: '127.0.0.1:0'}}\n{settings}")
     shutil.copy(ROOT / "tests/testdata/prompts/conversations.json", tmp_path)
+    (tmp_path / "trace.csv").write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n" + TRACE)
     stages = [sample_results.stage(stage=f"concurrency={users}", users=users) for users in (1, 10, 50)]
     kept = msgspec.structs.replace(sample_results.result(stages, verdict(stages)), run=result(RUN).run)
     for name in ("before", "after"):
@@ -92,6 +93,9 @@ def bounded(command: str, sim: str) -> list[str]:
     if arguments[0] == "run" and "--config" not in arguments and not {"--duration", "--iterations"} & set(arguments):
         arguments += ["--num-prompts", SMALLER["--num-prompts"]]
     return arguments
+
+
+TRACE = "".join(f"2023-11-16 18:17:03.{moment:07},20,4\n" for moment in range(0, 5_000_000, 1_000_000))
 
 
 def test_the_page_is_a_table_of_commands() -> None:

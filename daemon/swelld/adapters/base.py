@@ -71,11 +71,16 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     stream: bool = True
     max_tokens: int | None = None
-    """Used where the prompt asks for no length of its own."""
+    """The longest answer, where the prompt does not ask for a shorter one."""
     temperature: float | None = None
     extra_body: dict[str, Any] = {}
     """Merged over the request body last (RFC 7396: objects are merged, null removes a field): any field of any server,
     e.g. {"ignore_eos": true}."""
+
+    def longest(self, prompt: Prompt) -> int | None:
+        """The length to ask for: the smaller of what the target allows and the prompt wants; None leaves it open."""
+        wanted = [length for length in (self.max_tokens, prompt.max_tokens) if length is not None]
+        return min(wanted, default=None)
 
 
 class Decoder(Protocol):

@@ -47,7 +47,7 @@ class LlamaCpp:
             "model": options.model or None,
             "prompt": prompt.text(),
             "stream": options.stream,
-            "n_predict": options.max_tokens if prompt.max_tokens is None else prompt.max_tokens,
+            "n_predict": options.longest(prompt),
             "temperature": options.temperature,
         }
         return encoded(body, options)

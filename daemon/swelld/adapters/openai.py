@@ -101,7 +101,7 @@ class _OpenAI:
 
     def _call(self, prompt: Prompt, content: dict[str, Any]) -> Call:
         options = self._options
-        max_tokens = options.max_tokens if prompt.max_tokens is None else prompt.max_tokens
+        max_tokens = options.longest(prompt)
         if "max_completion_tokens" in options.extra_body:
             max_tokens = None  # its newer name: servers refuse a request with both
         body = {

@@ -9,12 +9,12 @@ import msgspec
 from swelld.analysis import figures
 from swelld.analysis.likeness import Remark, of_stages, unlike
 from swelld.analysis.measures import CONFIDENCE, MEASURES, Difference, Kind, difference, estimate
-from swelld.analysis.thresholds import Threshold, defaults
+from swelld.analysis.thresholds import Threshold, defaults, limit
 from swelld.result import Result, StageResult
 
 By = Literal["stage", "target", "model"]
 Outcome = Literal["PASS", "UNCLEAR", "FAIL"]
-Direction = Literal["better", "worse", "same"]
+Direction = Literal["better", "worse", "same", "unsure"]
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +31,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """With 95 % confidence the change is at least so much; null where too few requests tell."""
     high: float | None
     direction: Direction | None
-    """`same` where chance may explain the change; null where that is not known."""
+    """`same` where chance may explain the change and none that matters hides behind it; `unsure` where one may: the
+    interval goes beyond the threshold. Null where that is not known."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,7 +121,7 @@ def compare(
     return Comparison(
         by=by,
         series=[one.series for one in entries],
-        rows=[_row(*pair) for pair in pairs],
+        rows=[_row(*pair, judged) for pair in pairs],
         checks=checks,
         outcome=next((outcome for outcome in WORST if any(check.outcome == outcome for check in checks)), "PASS"),
         remarks=remarks,
@@ -141,8 +142,8 @@ def paired(base: Sequence[StageResult], other: Sequence[StageResult]) -> list[tu
     return found or _matched(base, other, (lambda s: s.target, lambda _: None))
 
 
-def change(base: StageResult, other: StageResult, figure: str) -> Change:
-    """One figure of two stages."""
+def change(base: StageResult, other: StageResult, figure: str, thresholds: Sequence[Threshold] = ()) -> Change:
+    """One figure of two stages; the thresholds say how large a change matters, where they are on this figure."""
     measure = MEASURES[figure]
     one, two = estimate(base, measure), estimate(other, measure)
     found = difference(one, two, measure.kind) if one and two else None
@@ -154,16 +155,16 @@ def change(base: StageResult, other: StageResult, figure: str) -> Change:
         change=found.change if found else None,
         low=found.low if found else None,
         high=found.high if found else None,
-        direction=_direction(found, measure.better == "lower") if found else None,
+        direction=_direction(found, limit(measure, thresholds), one.value) if one and found else None,
     )
 
 
-def _direction(found: Difference, lower_is_better: bool) -> Direction | None:
-    if found.low is None:
+def _direction(found: Difference, limit: Threshold, base: float) -> Direction | None:
+    if found.low is None or found.high is None:
         return None
     if not found.sure:
-        return "same"
-    return "better" if (found.change < 0) == lower_is_better else "worse"
+        return "unsure" if limit.within_reach(found.low, found.high, base) else "same"
+    return "better" if (found.change < 0) == (limit.measure.better == "lower") else "worse"
 
 
 def _series(results: Sequence[Result], by: By, names: Sequence[str]) -> list[_Entries]:
@@ -200,8 +201,8 @@ def _matched(
     return [(base[n], partners[n]) for n in sorted(partners)]
 
 
-def _row(series: int, base: StageResult, other: StageResult) -> Row:
-    changes = [change(base, other, figure) for figure in MEASURES]
+def _row(series: int, base: StageResult, other: StageResult, thresholds: Sequence[Threshold]) -> Row:
+    changes = [change(base, other, figure, thresholds) for figure in MEASURES]
     return Row(
         series=series,
         stage=other.stage,

@@ -7,7 +7,7 @@ import msgspec
 
 from swelld.analysis import figures
 from swelld.analysis.measures import error_rate, independent
-from swelld.config import shown
+from swelld.config import capped
 from swelld.result import Result, StageResult
 
 MANY_ERRORS: Final = 0.01
@@ -37,8 +37,8 @@ def unlike(base: Result, other: Result, name: str, *, models: bool) -> Iterator[
     """How `other`, called `name`, was made otherwise; `models`: whether another model is worth a word."""
     before, after = _scenario(base), _scenario(other)
     for key in _OF_SCENARIO:
-        if before.get(key) != after.get(key):
-            yield Remark("WARNING", name, f"other {key}: {_told(after.get(key))} beside {_told(before.get(key))}")
+        for place, theirs, mine in _differing(key, before.get(key), after.get(key)):
+            yield Remark("WARNING", name, f"other {place}: {_told(mine)} beside {_told(theirs)}")
     yield from _other_targets(base, other, name)
     if models and (found := _models(base, other)):
         yield Remark("WARNING", name, f"other model: {found[1]} beside {found[0]}")
@@ -57,10 +57,9 @@ def _other_targets(base: Result, other: Result, name: str) -> Iterator[Remark]:
     first, second = _targets(base), _targets(other)
     for target in sorted(first.keys() & second.keys()):
         for key in (*_OF_TARGET, "url"):
-            mine, theirs = second[target].get(key), first[target].get(key)
-            if mine != theirs:
-                level: Level = "NOTE" if key == "url" else "WARNING"
-                yield Remark(level, name, f"target {target}, other {key}: {_told(mine)} beside {_told(theirs)}")
+            level: Level = "NOTE" if key == "url" else "WARNING"
+            for place, theirs, mine in _differing(key, first[target].get(key), second[target].get(key)):
+                yield Remark(level, name, f"target {target}, other {place}: {_told(mine)} beside {_told(theirs)}")
 
 
 def of_stages(name: str, stages: Sequence[StageResult]) -> Iterator[Remark]:
@@ -101,5 +100,31 @@ def _models(base: Result, other: Result) -> tuple[str, str] | None:
     return None if one == two else (one or figures.MISSING, two or figures.MISSING)
 
 
+def _differing(place: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
+    """(place, before, after) of what is not the same: key by key, unless it is another kind of thing altogether."""
+    if before == after:
+        return
+    if isinstance(before, Mapping) and isinstance(after, Mapping) and before.get("kind") == after.get("kind"):
+        for key in dict.fromkeys([*before, *after]):
+            yield from _differing(f"{place}.{key}", before.get(key), after.get(key))
+    else:
+        yield place, before, after
+
+
 def _told(value: Any) -> str:
-    return "none" if value is None else shown(value)
+    """As people write it in a configuration."""
+    if value is None:
+        return "none"
+    return capped(_plain(value))
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_inner(part)}" for key, part in value.items() if part is not None)
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_inner, value))}]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _inner(value: Any) -> str:
+    return f"{{{_plain(value)}}}" if isinstance(value, Mapping) else _plain(value)

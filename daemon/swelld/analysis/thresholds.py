@@ -1,12 +1,12 @@
 """What counts as a regression: `ttft.p95 > +10%`, `goodput < -2%`."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from swelld.analysis import figures
-from swelld.analysis.measures import MEASURES, Measure
+from swelld.analysis.measures import MEASURES, Kind, Measure
 from swelld.config import parse_duration, suggest
 
 _TEXT: Final = re.compile(r"\s*([a-z0-9_.]+)\s*([<>])\s*([+-])\s*([0-9.]+)\s*(%|pp|[a-z]+)\s*")
@@ -35,6 +35,11 @@ class Threshold:
         worse = change if self.measure.better == "lower" else -change
         return (worse * base if self.absolute else worse) > self.size
 
+    def within_reach(self, low: float, high: float, base: float) -> bool:
+        """Whether a change that lies somewhere from `low` to `high` may be as large, for the worse or the better."""
+        largest = max(abs(low), abs(high))
+        return (largest * base if self.absolute else largest) > self.size
+
 
 def threshold(text: str) -> Threshold:
     """ValueError says what cannot be understood."""
@@ -56,6 +61,15 @@ def defaults() -> list[Threshold]:
     """What is a regression where nothing else is said: more than runs of the same thing differ on a quiet machine."""
     return [threshold(text) for text in DEFAULTS]
 
+
+def limit(measure: Measure, thresholds: Sequence[Threshold] = ()) -> Threshold:
+    """How large a change of a figure matters: by the narrowest threshold on it, else by the usual one, else by one
+    that is usual for figures of its kind."""
+    own = [one for one in thresholds if one.measure is measure] or [one for one in defaults() if one.measure is measure]
+    return min(own, key=lambda one: one.size) if own else Threshold(measure, _OF_KIND[measure.kind])
+
+
+_OF_KIND: Final[Mapping[Kind, float]] = {"seconds": 0.10, "rate": 0.05, "share": 0.02}
 
 DEFAULTS: Final[Sequence[str]] = (
     "ttft.mean > +5%",

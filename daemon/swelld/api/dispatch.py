@@ -1,6 +1,7 @@
 """From a request to the types of its route, and from what the endpoint gives back to a response."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any, Final, get_origin, get_type_hints
 
@@ -16,6 +17,7 @@ from swelld.api.route import JSON, Call, Reply, Route
 CALLER: Final = web.RequestKey("caller", Caller)
 """Where the gate leaves who is asking."""
 BODY_SECONDS: Final = 10.0
+_MISSING: Final = re.compile(r"Object missing required field `(\w+)`")
 
 
 class Dispatch:
@@ -90,10 +92,8 @@ def _query(route: Route, request: web.Request) -> Any:
         return msgspec.convert(given, route.query, strict=False)
     except msgspec.ValidationError as error:
         missing = _MISSING.fullmatch(str(error))
-        if missing is not None:
-            name = missing[1]
-            raise Problem(422, f"{name} is missing: write {request.path}?{name}={name.upper()}") from None
-        raise Problem(422, "the query is not what this path takes", errors=[str(error)]) from None
+        said = f"{missing[1]} is missing: write {request.path}?{missing[1]}=..." if missing else str(error)
+        raise Problem(422, "the query is not what this path takes", errors=[said]) from None
 
 
 def _response(route: Route, value: Any) -> web.StreamResponse:

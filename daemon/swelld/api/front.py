@@ -47,7 +47,10 @@ class Front:
     async def landing(self, call: Call) -> web.Response:
         runs = (await self._control.runs(Filter(), Page(_RECENT))).runs
         page = landing_page(
-            self._control.ready(), msgspec.to_builtins(self._control.scenarios()), msgspec.to_builtins(list(runs))
+            self._control.ready(),
+            msgspec.to_builtins(self._control.scenarios()),
+            msgspec.to_builtins(list(runs)),
+            [target.name for target in self._control.targets()],
         )
         return web.Response(text=page, content_type="text/html")
 

@@ -1,6 +1,6 @@
 """The page at `/`: what is running, and where to look."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -28,7 +28,9 @@ td, th { text-align: left; padding-right: 2rem }
 _RECENT = 20  # runs shown
 
 
-def landing_page(ready: bool, scenarios: Iterable[dict[str, Any]], runs: list[dict[str, Any]]) -> str:
+def landing_page(
+    ready: bool, scenarios: Iterable[dict[str, Any]], runs: list[dict[str, Any]], targets: Sequence[str]
+) -> str:
     """HTML without scripts or anything fetched from elsewhere."""
     return f"""<!doctype html>
 <html lang="en">
@@ -45,6 +47,7 @@ def landing_page(ready: bool, scenarios: Iterable[dict[str, Any]], runs: list[di
 <h2>Look further</h2>
 <ul>
 {"".join(f'<li><a href="{path}">{path}</a>: {what}</li>' for path, what in _LINKS.items())}
+<li>{_probe(targets)}: one exchange with a target for each scrape, as metrics</li>
 </ul>
 </html>
 """
@@ -55,6 +58,14 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
         return "<p>None.</p>"
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f"<table><tr>{''.join(f'<th>{name}</th>' for name in head)}</tr>{body}</table>"
+
+
+def _probe(targets: Sequence[str]) -> str:
+    """A link to that of the first target, if there is one."""
+    if not targets:
+        return "/probe?target=…"
+    path = f"/probe?target={quote(targets[0], safe='')}"
+    return f'<a href="{escape(path)}">{escape(path)}</a>'
 
 
 def _text(row: dict[str, Any], key: str) -> str:

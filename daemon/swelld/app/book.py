@@ -47,14 +47,10 @@ class Book:
         if used == self._written:
             return
         try:
-            await asyncio.to_thread(self._write, msgspec.json.encode(used))
-        except (StoreError, OSError) as error:
+            await asyncio.to_thread(files.keep, self._path, msgspec.json.encode(used))
+        except StoreError as error:
             if str(error) != self._trouble:
                 log.error("what budgets have used will not survive a restart: %s", error)
             self._trouble = str(error)
         else:
             self._written, self._trouble = used, ""
-
-    def _write(self, content: bytes) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        files.replace(self._path, content)

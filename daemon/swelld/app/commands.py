@@ -2,17 +2,23 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from swelld.analysis.verdict import missed_objective
 from swelld.app.flags import FlagError, Flags, as_tree
 from swelld.app.logs import configure, configure_plain
+from swelld.app.unanswered import unanswered
 from swelld.hub.spec import RunFailed
-from swelld.settings import ConfigError, Settings, effective, file_of, load_settings
+from swelld.settings import ConfigError, Settings, absent_secrets, effective, file_of, load_settings
 from swelld.store.files import StoreError
 from swelld.store.results import check_output, write_output
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from swelld.app.conductor import Finished
 
 MENDABLE: Final = (ConfigError, FlagError, StoreError, RunFailed, ValueError, OSError)
 """What a user can put right; everything else is a fault of ours and shows its traceback."""
@@ -72,6 +78,8 @@ def run(settings: Settings, output: Path | None, percentiles: Sequence[float], *
 
     if output is not None:
         check_output(output)
+    needed = {name for scenario in settings.scenarios.values() for name in settings.shares(scenario)}
+    with_secrets(settings, needed)
     configure_plain("warning" if settings.log.level == "info" else settings.log.level)
     warn_of_proxies()
     with LiveReport() as live:
@@ -83,13 +91,23 @@ def run(settings: Settings, output: Path | None, percentiles: Sequence[float], *
     console = Console()
     for one in finished:
         console.print(ResultReport(one.result, percentiles or PERCENTILES))
-        if one.path is not None:
-            console.print(f"\nKept in {one.path}", style="dim", highlight=False)
+        tell_where(console, one)
     if output is not None:
         print(f"Result in {write_output(output, finished[-1].result)}")
-    broken_off = any(one.result.run.state == "failed" for one in finished)
+    silent = list(filter(None, (unanswered(one.result) for one in finished)))
+    for text in silent:
+        print(f"swelld: {text}", file=sys.stderr)
+    broken_off = any(one.lost or one.result.run.state == "failed" for one in finished)
     missed = fail_on_slo and any(missed_objective(one.result) for one in finished)
-    return 1 if broken_off or missed else 0
+    return 1 if broken_off or missed or silent else 0
+
+
+def tell_where(console: "Console", one: "Finished") -> None:
+    """Where a run was kept, or that its result was not."""
+    if one.lost:
+        console.print(f"\nNot kept: the result could not be written to {one.path}", style="bold red", highlight=False)
+    elif one.path is not None:
+        console.print(f"\nKept in {one.path}", style="dim", highlight=False)
 
 
 def daemon(config: Path | None) -> None:
@@ -102,14 +120,15 @@ def daemon(config: Path | None) -> None:
     from swelld.app.daemon import Daemon
     from swelld.app.signals import stopping
 
-    settings = load_settings(config, os.environ)
+    def read() -> Settings:
+        return with_secrets(load_settings(config, os.environ))
+
+    settings = read()
     configure(settings.log.level, settings.log.format)
     warn_of_proxies()
 
     async def serve() -> None:
-        one = Daemon(
-            settings, sys.argv, reread=lambda: load_settings(config, os.environ), path=file_of(config, os.environ)
-        )
+        one = Daemon(settings, sys.argv, reread=read, path=file_of(config, os.environ))
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, one.hear_hangup)
         with stopping(lambda force: one.stop(force=force)):
             await one.serve(lambda url: print(f"swelld serves {url}/metrics", flush=True))
@@ -118,8 +137,18 @@ def daemon(config: Path | None) -> None:
 
 
 def check(config: Path | None) -> None:
-    """Print the effective configuration, or raise every reason why there is none."""
-    print(effective(load_settings(config, os.environ)), end="")
+    """Print the effective configuration, or raise every reason why there is none; what is secret may be elsewhere."""
+    settings = load_settings(config, os.environ)
+    for text in absent_secrets(settings):
+        print(f"swelld: warning: {text}", file=sys.stderr)
+    print(effective(settings), end="")
+
+
+def with_secrets(settings: Settings, targets: Collection[str] | None = None) -> Settings:
+    """The same settings; ConfigError names every secret that is not there, of targets only those that are named."""
+    if absent := absent_secrets(settings, targets):
+        raise ConfigError(absent)
+    return settings
 
 
 def list_targets(settings: Settings) -> None:

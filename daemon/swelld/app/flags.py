@@ -1,68 +1,18 @@
 """The flags of `swelld run` as raw settings: a target or several, and one scenario, with the flag as their place."""
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Final
 
+from swelld.app.flag_prompts import put_prompts
+from swelld.app.flag_values import PRESETS, SCENARIO, FlagError, Flags, Put
 from swelld.settings.tree import Path as Keys
 from swelld.settings.tree import Tree
 
-PRESETS: Final[dict[str, dict[str, Any]]] = {
-    "quick": {"concurrency": "1,5,10", "num_prompts": 50, "input_len": "128", "output_len": "64"},
-    "standard": {"concurrency": "1,10,50,100", "num_prompts": 200, "input_len": "256", "output_len": "128"},
-    "stress": {"concurrency": "10,50,100,200,500", "num_prompts": 500, "input_len": "512", "output_len": "256"},
-}
-SCENARIO: Final = "run"
+__all__ = ["SCENARIO", "FlagError", "Flags", "as_tree"]
+
 DEFAULT_REQUESTS: Final = 100
 DEFAULT_SECONDS: Final = 60
-
-
-class FlagError(ValueError):
-    """A flag that cannot be understood; the message names it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flags:
-    """What `swelld run` was told besides a file; None: nothing."""
-
-    server: str | None = None
-    model: str | None = None
-    api: str | None = None
-    api_key: str | None = None
-    targets: list[str] = field(default_factory=list)
-    headers: list[str] = field(default_factory=list)
-    extra_body: str | None = None
-    stream: bool | None = None
-    max_tokens: int | None = None
-    temperature: float | None = None
-    insecure: bool = False
-    timeout: str | None = None
-    tokenizer: str | None = None
-    mode: str | None = None
-    preset: str | None = None
-    concurrency: str | None = None
-    qps: str | None = None
-    arrivals: str | None = None
-    burstiness: float | None = None
-    iterations: int | None = None
-    num_prompts: int | None = None
-    duration: str | None = None
-    warmup: int | None = None
-    ramp_up: str | None = None
-    max_in_flight: int | None = None
-    window: str | None = None
-    prompts: str | None = None
-    dataset: Path | None = None
-    input_len: str | None = None
-    output_len: str | None = None
-    goodput: str | None = None
-    seed: int | None = None
-    shards: str | None = None
-    results: Path | None = None
-    pushgateway: str | None = None
-    push_job: str | None = None
 
 
 class _Builder:
@@ -94,15 +44,30 @@ def as_tree(flags: Flags, *, alone: bool) -> Tree:
     build.put(("exporters", "pushgateway", "url"), flags.pushgateway, "--pushgateway")
     build.put(("exporters", "pushgateway", "job"), flags.push_job, "--push-job")
     if alone:
-        if (flags.input_len or flags.output_len) and (flags.dataset or flags.prompts not in (None, "synthetic")):
-            raise FlagError("--input-len and --output-len are for synthetic prompts; with others use --max-tokens")
+        _refuse_contradictions(flags)
         _put_scenario(_with_preset(flags), build.put)
     else:
         _refuse_unused(flags, names)
     return build.tree
 
 
-Put = Callable[[Keys, Any, str], None]
+def _refuse_contradictions(flags: Flags) -> None:
+    made_up = flags.dataset is None and flags.trace is None and flags.prompts in (None, "synthetic")
+    if (flags.input_len or flags.output_len) and not made_up:
+        raise FlagError("--input-len and --output-len are for synthetic prompts; with others use --max-tokens")
+    if flags.trace is not None and (flags.dataset or flags.prompts or flags.turns):
+        raise FlagError("--trace: its prompts are made up; leave out --dataset, --prompts and --turns")
+    if flags.trace_speed is not None and (flags.trace is None or not _replays(flags) or flags.preset):
+        raise FlagError("--trace-speed: needs --trace, and none of --concurrency, --qps, --mode and --preset")
+    if flags.turns is not None and flags.prompts is not None:
+        raise FlagError("--turns: sessions are made up, or of a --dataset; leave out --prompts")
+
+
+def _replays(flags: Flags) -> bool:
+    """Whether the moments of a trace are the load."""
+    sequential = flags.mode is not None or flags.iterations is not None
+    return flags.trace is not None and not (flags.concurrency or flags.qps or sequential)
+
 
 _OF_TARGETS: Final = {
     "model", "api", "api_key", "headers", "extra_body", "stream", "max_tokens", "temperature", "insecure", "timeout",
@@ -157,7 +122,7 @@ def _put_common(flags: Flags, name: str, put: Put) -> None:
     put((*at, "stream"), flags.stream, "--stream/--no-stream")
     put((*at, "max_tokens"), flags.max_tokens, "--max-tokens")
     put((*at, "temperature"), flags.temperature, "--temperature")
-    put((*at, "tokenizer"), flags.tokenizer, "--tokenizer")
+    put((*at, "tokenizer"), _known_tokenizer(flags.tokenizer), "--tokenizer")
     put((*at, "timeouts", "total"), flags.timeout, "--timeout")
     put((*at, "tls", "verify"), False if flags.insecure else None, "--insecure")
     for header in flags.headers:
@@ -174,7 +139,7 @@ def _with_preset(flags: Flags) -> Flags:
     from dataclasses import asdict
 
     preset = flags.preset
-    if preset is None and not (flags.concurrency or flags.qps or flags.mode or flags.iterations):
+    if preset is None and not (flags.concurrency or flags.qps or flags.mode or flags.iterations or flags.trace):
         preset = "quick"
     if preset is None:
         return flags
@@ -197,7 +162,8 @@ def _put_scenario(flags: Flags, put: Put) -> None:
     put((*at, "warmup", "requests"), flags.warmup, "--warmup")
     put((*at, "max_in_flight"), flags.max_in_flight, "--max-in-flight")
     put((*at, "window"), flags.window, "--window")
-    _put_prompts(flags, put)
+    put((*at, "contention"), "solo_first" if flags.solo_first else None, "--solo-first")
+    put_prompts(flags, put)
     for name, milliseconds in _goodput(flags.goodput):
         put((*at, "objectives", name), f"{milliseconds}ms", "--goodput")
 
@@ -214,6 +180,8 @@ def _put_load(flags: Flags, put: Put) -> None:
     unbounded = flags.num_prompts is None and flags.duration is None
     if sequential:
         put((*at, "load", "iterations"), flags.iterations or 1, "--iterations")
+    elif _replays(flags):
+        put((*at, "load", "replay"), flags.trace_speed or "1x", "--trace-speed")
     elif flags.qps is not None:
         put((*at, "load", "rate"), flags.qps, "--qps")
         put((*at, "duration"), DEFAULT_SECONDS if unbounded else None, "--duration")
@@ -223,30 +191,7 @@ def _put_load(flags: Flags, put: Put) -> None:
     put((*at, "load", "arrivals"), flags.arrivals, "--arrivals")  # of the wrong kind of load they are refused there
     put((*at, "load", "burstiness"), flags.burstiness, "--burstiness")
     put((*at, "load", "ramp_up"), flags.ramp_up, "--ramp-up")
-
-
-def _put_prompts(flags: Flags, put: Put) -> None:
-    at = ("scenarios", SCENARIO, "prompts")
-    if flags.dataset is not None:
-        from swelld.prompts.detect import source_for_file
-
-        try:
-            source = source_for_file(flags.dataset)
-        except (ValueError, OSError) as error:
-            raise FlagError(f"--dataset: {error}") from None
-        for name, value in (source.model_dump(exclude_defaults=True) | {"kind": source.kind}).items():
-            put((*at, name), str(value), "--dataset")
-        return
-    once_through = flags.mode == "sequential" or flags.iterations is not None
-    if flags.prompts is None and once_through and flags.num_prompts is None and flags.duration is None:
-        put((*at, "kind"), "suite", "--mode")
-        return
-    put((*at, "kind"), flags.prompts, "--prompts")
-    if flags.prompts not in (None, "synthetic"):
-        return
-    put((*at, "kind"), "synthetic", "--prompts")
-    put((*at, "input_tokens"), flags.input_len, "--input-len")
-    put((*at, "output_tokens"), flags.output_len or flags.max_tokens, "--output-len")
+    put((*at, *(("prompts",) if flags.turns else ("load",)), "think_time"), flags.think_time, "--think-time")
 
 
 def _goodput(text: str | None) -> list[tuple[str, float]]:
@@ -261,6 +206,18 @@ def _goodput(text: str | None) -> list[tuple[str, float]]:
         except ValueError:
             raise FlagError(f"--goodput {text}: write NAME:MILLISECONDS, e.g. ttft:500,tpot:50,e2e:5000") from None
     return found
+
+
+def _known_tokenizer(name: str | None) -> str | None:
+    if name is None:
+        return None
+    from swelld.prompts.tokens import found
+
+    try:
+        found(name)
+    except ValueError as error:
+        raise FlagError(f"--tokenizer: {error}") from None
+    return name
 
 
 def _json_object(text: str) -> dict[str, Any]:

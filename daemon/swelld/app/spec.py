@@ -11,7 +11,7 @@ from swelld.engine.plan import Lane, Plan
 from swelld.engine.target import Target, Timeouts
 from swelld.engine.tracing import Tracing
 from swelld.hub.spec import Spec
-from swelld.load.portion import Portion, seed_of, taken
+from swelld.load.portion import Portion, taken
 from swelld.load.solo import solo_first
 from swelld.load.stage import Stage
 from swelld.scenario import Scenario
@@ -46,7 +46,7 @@ def specify(settings: Settings, name: str, percentiles: Sequence[float] = ()) ->
             adapters=tuple(ADAPTERS[target.api] for target in targets),
             lanes=tuple(lanes),
             prompts=scenario.prompts,
-            seed=seed_of(settings.seed_of(scenario), settings.share),
+            seed=settings.seed_of(scenario),
             tracing=_tracing(settings),
             checks=scenario.checks,
         ),

@@ -4,6 +4,8 @@ from typing import Any, NoReturn
 
 import typer
 
+from swelld.cli.streams import lost_output
+
 TARGETS, LOAD, PROMPTS, OUTPUT = "What to load", "How", "What to ask", "What comes of it"
 BAD_INPUT = 2
 
@@ -24,7 +26,7 @@ class bad_input:  # noqa: N801 - reads as the block it opens
             return
         from swelld.app.commands import MENDABLE
 
-        if isinstance(error, MENDABLE):
+        if isinstance(error, MENDABLE) and error is not lost_output():  # of that one `main` tells
             _refuse(error)
 
 

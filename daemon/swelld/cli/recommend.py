@@ -46,13 +46,14 @@ def recommend(
 
     flags = Flags(
         server=server, model=model, api=api, api_key=api_key, headers=header or [], extra_body=extra_body,
-        insecure=insecure, concurrency="1", num_prompts=num_requests, seed=seed, dataset=dataset, input_len=input_len,
+        insecure=insecure, concurrency="1", seed=seed, dataset=dataset, input_len=input_len,
         output_len=output_len, results=results_dir, shards=shards,
     )  # fmt: skip
-    question = recommending.Question(
-        peak=peak, ttft=ttft, tpot=tpot, e2e=e2e, goodput=goodput, headroom=headroom, steps=steps, precision=precision,
-        at_most=at_most, gpus_per_replica=gpus_per_replica, gpu_price=gpu_price,
+    asked = recommending.Asked(
+        peak=peak, ttft=ttft, tpot=tpot, e2e=e2e, goodput=goodput, headroom=headroom, steps=steps,
+        num_requests=num_requests, precision=precision, at_most=at_most, gpus_per_replica=gpus_per_replica,
+        gpu_price=gpu_price,
     )  # fmt: skip
     with bad_input():
-        code = recommending.run(flags, question, output, save=save)
+        code = recommending.run(flags, asked, output, save=save)
     raise typer.Exit(code)

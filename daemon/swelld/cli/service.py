@@ -40,14 +40,14 @@ def sim(context: typer.Context) -> None:
     """A simulated LLM server that knows the truth about its own timing; `swelld sim --help` shows its options."""
     from swelld.sim.__main__ import main as simulate
 
-    raise typer.Exit(simulate(context.args))
+    raise typer.Exit(simulate(context.args, "swelld sim"))
 
 
 @commands.command()
 def demo(
     stay: Annotated[bool, typer.Option("--stay/--exit", help="Stay up after the result, until Ctrl-C.")] = True,
-    listen: Annotated[str, typer.Option(help="HOST:PORT of /metrics and the API.")] = "127.0.0.1:9464",
-) -> None:
+    listen: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Of /metrics and the API; 127.0.0.1:9464 if that is free.")] = None,
+) -> None:  # fmt: skip
     """Show the whole thing: simulator, daemon, a scenario with live progress, its result, and where to look next."""
     from swelld.app import demo as show
 

@@ -240,15 +240,18 @@ class Shard:
 def _read(plan: Plan) -> tuple[PromptSet, list[Tokenizer | None]]:
     """What may take seconds, outside of the event loop."""
     prompts = plan.prompts.open(plan.seed)
-    return prompts, [_tokenizer(target.tokenizer) for target in plan.targets]
+    return prompts, [_tokenizer(name, target.tokenizer) for name, target in zip(plan.names, plan.targets, strict=True)]
 
 
-def _tokenizer(name: str | None) -> Tokenizer | None:
+def _tokenizer(target: str, name: str | None) -> Tokenizer | None:
     if name is None:
         return None
     from swelld.prompts.tokens import tokenizer
 
-    return tokenizer(name)
+    try:
+        return tokenizer(name)
+    except ValueError as error:
+        raise ValueError(f"targets.{target}.tokenizer: {error}") from None
 
 
 async def _close(client: Client) -> None:

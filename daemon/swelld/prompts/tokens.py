@@ -72,12 +72,18 @@ def tokenizer(name: str) -> Tiktoken | HuggingFace:
 
     Loaded once per process: about 0.3 s of CPU. ValueError says what is wrong with the name, file or installation.
     """
+    path = found(name)
+    return Tiktoken(name, _encoding(name)) if path is None else HuggingFace(name, _from_file(path))
+
+
+def found(name: str) -> Path | None:
+    """The file that a name stands for, None for an encoding; ValueError if there is neither. Loads nothing."""
     if name in ENCODINGS:
-        return Tiktoken(name, _encoding(name))
+        return None
     path = Path(name) / "tokenizer.json" if Path(name).is_dir() else Path(name)
     if not path.is_file():
         raise ValueError(_unknown(name))
-    return HuggingFace(name, _from_file(path))
+    return path
 
 
 def _encoding(name: str) -> "tiktoken.Encoding":

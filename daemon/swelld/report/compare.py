@@ -24,7 +24,7 @@ NAMES: Final = {
     "goodput": "goodput",
     "error_rate": "errors",
 }
-STYLES: Final = {"better": "green", "worse": "bold red", "same": "dim", None: ""}
+STYLES: Final = {"better": "green", "worse": "bold red", "same": "dim", "unsure": "yellow", None: ""}
 OUTCOMES: Final[dict[Outcome, tuple[str, str]]] = {
     "FAIL": ("regression", "bold red"),
     "UNCLEAR": ("unclear", "bold yellow"),

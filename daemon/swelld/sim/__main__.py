@@ -11,9 +11,9 @@ from swelld.sim.options import SimOptions
 from swelld.sim.server import run
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, program: str = "python -m swelld.sim") -> int:
     """Serve until stopped; prints the URL on a line of its own when ready."""
-    parser = _parser()
+    parser = _parser(program)
     given = vars(parser.parse_args(arguments))
     until_stdin_closes = given.pop("until_stdin_closes")
     try:
@@ -42,8 +42,8 @@ def _json(flag: str, text: str) -> Any:
         raise ValueError(f"--{flag} takes a JSON object: {error}") from None
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m swelld.sim", description="A simulated LLM server.")
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=program, description="A simulated LLM server.")
     parser.add_argument("--options", help="all options as one JSON object; flags go over it")
     parser.add_argument("--until-stdin-closes", action="store_true", help="stop when standard input ends")
     hints = get_type_hints(SimOptions, include_extras=True)

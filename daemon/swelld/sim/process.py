@@ -21,9 +21,12 @@ _ENDED: Final = "the simulator ended before it was ready: its reason is on stder
 
 @contextlib.contextmanager
 def simulated(options: SimOptions | None = None) -> Iterator[str]:
-    """The URL of a server that is ready; it ends with the block, or with this process whatever becomes of it."""
-    command = _command(options)
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+    """The URL of a server that is ready; it ends with the block, or with this process whatever becomes of it.
+
+    A Ctrl-C in the terminal does not reach it.
+    """
+    pipe = subprocess.PIPE
+    with subprocess.Popen(_command(options), stdin=pipe, stdout=pipe, text=True, process_group=0) as process:  # noqa: S603
         try:
             yield _ready(process)
         finally:
@@ -32,7 +35,7 @@ def simulated(options: SimOptions | None = None) -> Iterator[str]:
 
 @contextlib.asynccontextmanager
 async def simulating(options: SimOptions | None = None) -> AsyncIterator[str]:
-    """The same without holding up the event loop; a Ctrl-C in the terminal does not reach this simulator."""
+    """The same without holding up the event loop."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*_command(options), stdin=pipe, stdout=pipe, start_new_session=True)
     assert process.stdin

@@ -97,7 +97,8 @@ def since_baseline() -> tuple[Panel, ...]:
         ),
         _by_figure(
             "Regression against the baseline run",
-            "Whether chance explains the differences: same where the 95 % interval of the difference holds zero; "
+            "Whether chance explains the differences: same where the 95 % interval of the difference holds zero "
+            "(`swelld compare` says unsure where that interval could hide a change that matters); "
             "regression where it does not and the difference is larger than the usual threshold of `swelld compare`, "
             "which asks for more confidence the more it judges at once.",
             {title: _verdict(title) for title in _FIGURES},

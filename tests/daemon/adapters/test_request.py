@@ -65,7 +65,7 @@ STREAM = '"stream":true,"stream_options":{"include_usage":true}'
             LlamaCpp,
             Options(model="", stream=False, max_tokens=5),
             DIALOGUE,
-            '{"prompt":"system: Be brief.\\nuser: Why?\\nassistant:","stream":false,"n_predict":7}',
+            '{"prompt":"system: Be brief.\\nuser: Why?\\nassistant:","stream":false,"n_predict":5}',
         ),
     ],
 )

@@ -223,3 +223,33 @@ def test_many_errors_are_told_for_they_are_in_no_latency() -> None:
 def test_the_comparison_survives_json() -> None:
     found = compare([run(precise()), run(precise(ttft=spread(0.06)))])
     assert msgspec.json.decode(msgspec.json.encode(found), type=Comparison) == found
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (
+            {"kind": "synthetic", "input_tokens": 256, "output_tokens": {"kind": "uniform", "min": 1, "max": 9}},
+            {"kind": "synthetic", "input_tokens": 256, "output_tokens": {"kind": "uniform", "min": 1, "max": 8}},
+            ["WARNING other prompts.output_tokens.max: 8 beside 9"],
+        ),
+        (
+            {"kind": "synthetic", "input_tokens": 9, "tokenizer": None, "a": {"b": 1}},
+            {"kind": "inline", "prompts": ["Hi"]},
+            ["WARNING other prompts: kind: inline, prompts: [Hi] beside kind: synthetic, input_tokens: 9, a: {b: 1}"],
+        ),
+        ({"kind": "suite"}, None, ["WARNING other prompts: none beside kind: suite"]),
+    ],
+)  # fmt: skip
+def test_what_is_unlike_is_told_as_it_is_written(before: Any, after: Any, said: list[str]) -> None:
+    base, other = (run(precise(), config={"scenario": {"prompts": one}, "targets": {}}) for one in (before, after))
+    assert told(compare([base, other])) == said
+
+
+def test_how_large_a_change_may_hide_is_up_to_the_thresholds() -> None:
+    base, new = run(precise(0.03, ttft=spread(0.1))), run(precise(0.03, ttft=spread(0.1)))
+    directions = {
+        limit: changed(compare([base, new], [threshold(limit)]), "ttft.p50").direction
+        for limit in ("ttft.p50 > +5%", "ttft.p50 > +20%", "ttft.p50 > +5ms", "ttft.p50 > +20ms", "ttft.p95 > +20%")
+    }
+    assert list(directions.values()) == ["unsure", "same", "unsure", "same", "unsure"]

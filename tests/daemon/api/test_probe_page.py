@@ -105,3 +105,8 @@ async def test_nothing_to_ask() -> None:
     call: Any = Call(None, None, {}, None, None)  # type: ignore[arg-type]
     with pytest.raises(Exception, match="nothing can be probed now"):
         await Probing(None).probe(call)
+
+
+async def test_who_is_to_be_probed_has_to_be_said(session: aiohttp.ClientSession) -> None:
+    async with session.get("/probe") as response:
+        assert (await response.json())["errors"] == ["target is missing: write /probe?target=..."]

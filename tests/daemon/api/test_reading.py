@@ -165,7 +165,7 @@ async def test_runs_are_compared(session: aiohttp.ClientSession) -> None:
     (stage,) = found["rows"]
     changes = {change.pop("figure"): change for change in stage["changes"]}
     assert [changes["request_rate"][name] for name in ("base", "value", "change")] == [10.0, 12.5, 0.25]
-    assert (changes["ttft.p50"]["change"], changes["ttft.p50"]["direction"]) == (0.0, "same")
+    assert (changes["ttft.p50"]["change"], changes["ttft.p50"]["direction"]) == (0.0, "unsure")
     assert (changes["error_rate"]["base"], changes["error_rate"]["value"]) == (0.0, 0.0)
     assert "goodput" not in changes  # neither has an objective
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from stored import opened, result, row
-from swelld.cli import app
+from swelld.cli.application import app
 from swelld.sim import SimOptions, simulated
 
 RUN = "20261114-aa"

@@ -1,9 +1,12 @@
 """`swelld run` as a user types it: what it asks, says, writes and leaves behind."""
 
+import asyncio
+import contextlib
 import json
 import os
 import pty
 import re
+import resource
 import select
 import signal
 import subprocess
@@ -17,6 +20,7 @@ import jsonschema
 import pytest
 
 from command import COMMAND, Done, environment, in_session, kill_session, started, swelld
+from raw_server import RawServer, read_request
 from sim_client import ask, truth
 from swelld.sim import SimOptions, simulated
 
@@ -164,7 +168,11 @@ def test_a_missed_objective(sim: str, tmp_path: Path, flags: list[str], code: in
 
 def test_a_server_that_is_not_there_is_reported(tmp_path: Path) -> None:
     done = swelld("run", "-s", "http://127.0.0.1:1", "-m", "m", "--concurrency", "2", "-n", "6", cwd=tmp_path)
-    assert done.code == 0
+    assert done.code == 1
+    assert done.err.splitlines()[-1] == (
+        "swelld: run: no request of 6 was answered; 6 times connect: cannot connect to 127.0.0.1:1: [Errno 111] "
+        "Connection refused; is a server up there? Its address comes from --server or targets.NAME.url"
+    )
     assert "0/6 ok" in done.out
     assert re.search(r"connect +unreachable +6", done.out)
     assert "FAIL" in done.out
@@ -184,6 +192,34 @@ def test_a_result_is_never_overwritten(sim: str, tmp_path: Path) -> None:
     assert (tmp_path / "mine.json").read_text() == "precious"
     assert truth(sim)["requests"]["started"] == 0
     assert [file.name for file in tmp_path.iterdir()] == ["mine.json"]
+
+
+def test_a_result_that_cannot_be_kept_is_told_and_fails(sim: str, tmp_path: Path) -> None:
+    """No file of more than 8 KiB may be written, which a result is: like a disk that is full."""
+    limits = (8 << 10, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
+    command = ["run", "--server", sim, "--model", "m", "--concurrency", "1", "-n", "2", "--output-len", "2"]
+    with started(*command, cwd=tmp_path) as process:
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, limits)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "2/2 ok" in out
+    assert "Not kept: the result could not be written to results/" in out
+    assert "File too large" in err
+    assert not (kept(tmp_path) / "result.json").exists()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_a_closed_stream_is_no_trouble(sim: str, tmp_path: Path, closed: str) -> None:
+    run = " ".join([*COMMAND, "run", "--server", sim, "--model", "m", "--concurrency", "1", "-n", "2"])
+    done = subprocess.run(["sh", "-c", f"{run} {closed}"], cwd=tmp_path, env=environment(), check=False)
+    assert done.returncode == 0
+    assert result_in(kept(tmp_path) / "result.json")["run"]["state"] == "completed"
+
+
+def test_a_terminal_without_the_letters_gets_others(sim: str, tmp_path: Path) -> None:
+    command = ["run", "--server", sim, "--model", "m", "--concurrency", "1", "-n", "2"]
+    out = fine(swelld(*command, cwd=tmp_path, env={"PYTHONIOENCODING": "ascii"}))
+    assert re.search(r"2/2 ok in \S+ m?s \? \S+ req/s", out)
 
 
 def test_a_broken_dataset_is_named_by_file_and_line(sim: str, tmp_path: Path) -> None:
@@ -236,7 +272,9 @@ def test_a_second_ctrl_c_forces(sim: str, tmp_path: Path) -> None:
         began = time.monotonic()
         out, err = process.communicate(timeout=20)
     assert time.monotonic() - began < 8
-    assert process.returncode == 0, err
+    assert process.returncode == 1
+    said = "4 times cancelled: given up by swelld before it was complete"
+    assert err.splitlines()[-1] == f"swelld: run: no request of 4 was answered; {said}"
     assert "4 cancelled" in out
     assert result_in(kept(tmp_path) / "result.json")["stages"][0]["outcomes"] == {"cancelled": 4}
 
@@ -285,3 +323,59 @@ def read_terminal(descriptor: int) -> str:
             break
         data += piece
     return data.decode()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 6\r\n\r\nno key", "3 times http_4xx: HTTP 401: no key; give"),
+        (b"HTTP/1.1 404 Not Found\r\ncontent-length: 4\r\n\r\nnope", "3 times http_4xx: HTTP 404: nope; check"),
+        (b"HTTP/1.1 500 Oh\r\ncontent-length: 4\r\n\r\ndead", "3 times http_5xx: HTTP 500: dead; its own log says"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n<html>", "is it a server for LLMs"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "is it a server for LLMs"),
+    ],
+    ids=["401", "404", "500", "html", "garbage"],
+)
+async def test_a_run_without_any_answer_fails(tmp_path: Path, answer: bytes, said: str) -> None:
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                await read_request(reader)
+                writer.write(answer)
+                await writer.drain()
+
+    load = ["--concurrency", "1", "-n", "3", "--no-save", "--shards", "inline"]
+    async with RawServer(script) as server:
+        done = await asyncio.to_thread(swelld, "run", "-s", server.url, "-m", "m", *load, cwd=tmp_path)
+    assert done.code == 1
+    assert done.err.splitlines()[-1].startswith("swelld: run: no request of 3 was answered; ")
+    assert said in done.err.splitlines()[-1]
+
+
+def test_ctrl_c_before_anything_is_measured_fails(sim: str, tmp_path: Path) -> None:
+    slow = ["--extra-body", '{"sim": {"fault": "stall", "after": 0}}', "--concurrency", "1", "--warmup", "1"]
+    with started("run", "-s", sim, "-m", "m", *slow, "-n", "2", cwd=tmp_path) as process:
+        wait_for_requests(process, sim, 1)
+        interrupt(process)
+        time.sleep(0.5)
+        interrupt(process)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert err.splitlines()[-1] == "swelld: run: it ended before anything was measured"
+
+
+def test_max_tokens_holds_for_prompts_that_ask_for_more(sim: str, tmp_path: Path) -> None:
+    load = ["--prompts", "suite", "--max-tokens", "3", "--concurrency", "1", "-n", "4"]
+    fine(swelld("run", "-s", sim, "-m", "m", *load, cwd=tmp_path))
+    (stage,) = result_in(kept(tmp_path) / "result.json")["stages"]
+    assert (stage["requests"]["ok"], stage["tokens"]["output"]) == (4, 12)
+
+
+def test_a_tokenizer_of_a_file_is_named_by_its_path(sim: str, tmp_path: Path) -> None:
+    (tmp_path / "swelld.yaml").write_text(
+        f"targets: {{a: {{url: '{sim}', tokenizer: nope}}}}\n"
+        "scenarios: {s: {load: {iterations: 1}, requests: 1}}\n"
+    )
+    done = swelld("run", "--config", "swelld.yaml", cwd=tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert "targets.a.tokenizer: 'nope' is neither a file nor one of the encodings cl100k_base" in done.err

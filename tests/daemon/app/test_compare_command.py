@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from typer.testing import Result as Done
 
 from sample_results import result, spread, stage
-from swelld.cli import app
+from swelld.cli.application import app
 from swelld.result import Finding, Result, ServerCheck, ServerResult, ServerTimeline, StandardError
 
 
@@ -114,7 +114,7 @@ def test_client_and_server_agree() -> None:
     assert done.exit_code == 0
     lines = done.stdout.splitlines()
     assert lines[2].split() == ["local", "vllm", "requests", "40", "40", "+0.0%", "5%", "PASS"]
-    assert lines[3].split() == ["local", "vllm", "mean", "TTFT", "50.5", "ms", "50.0", "ms", "+1.0%", "5%", "PASS"]
+    assert lines[3].split() == ["local", "vllm", "mean", "TTFT", "50.5", "ms", "50.0", "ms", "+1.0%", "5", "ms", "PASS"]
     assert lines[-1] == "Validation: PASS"
 
 

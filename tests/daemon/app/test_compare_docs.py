@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from swelld.analysis.measures import MEASURES
 from swelld.analysis.thresholds import DEFAULTS, threshold
 from swelld.app.spec import specify
-from swelld.cli import app
+from swelld.cli.application import app
 from swelld.settings import Settings
 
 DOCS = Path(__file__).parents[3] / "docs"

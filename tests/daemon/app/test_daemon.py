@@ -1,17 +1,19 @@
 """`swelld daemon` as a process: from a file or from the environment alone, watched over HTTP, stopped by a signal."""
 
 import json
+import re
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
-from command import started
-from daemon_process import document, listening, page, samples, stop, until
+from command import started, swelld
+from daemon_process import document, listening, page, runs, samples, stop, until
 from sim_client import ask, truth
 from swelld.sim import SimOptions, simulated
 
@@ -151,6 +153,30 @@ def test_a_scenario_that_cannot_run_does_not_end_the_others(sim: str, tmp_path: 
         assert page(f"{url}/-/healthy")[0] == 200
         err = stop(process)
     assert "gone.jsonl" in err
+
+
+def test_why_a_run_could_not_begin_is_kept(sim: str, tmp_path: Path) -> None:
+    (tmp_path / "swelld.yaml").write_text(
+        "targets:\n"
+        f"  here: {{url: '{sim}', model: m, ceiling: {{rate: 5/s}}}}\n"
+        "scenarios:\n"
+        "  prompts: {targets: here, load: 1/s, duration: 1s, prompts: {kind: jsonl, file: gone.jsonl}}\n"
+        "  too-much: {targets: here, load: 50/s, duration: 1s}\n"
+        "web: {listen: '127.0.0.1:0'}\n"
+    )
+    why = {"prompts": "gone.jsonl", "too-much": "but the load asks for 50/s: lower it"}
+    with started("daemon", "swelld.yaml", cwd=tmp_path) as process:
+        url = listening(process)
+        for name, text in why.items():
+            run = until(partial(runs, url, scenario=name, state="failed"))[0]
+            known = document(f"{url}/api/v1/runs/{run['id']}")
+            assert text in known["run"]["reason"]
+            assert known["result"]["run"]["reason"] == known["run"]["reason"] == run["reason"]
+            assert (known["run"]["state"], known["result"]["run"]["state"]) == ("failed", "failed")
+        stop(process)
+    shown = swelld("runs", "show", "latest", cwd=tmp_path)
+    assert re.search(r"It failed: .*(gone\.jsonl|ceiling of 5/s)", shown.out), shown.out
+    assert shown.code == 0
 
 
 @pytest.mark.parametrize(

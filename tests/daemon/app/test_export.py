@@ -20,8 +20,9 @@ from typer.testing import CliRunner, Result
 from measurements import measured
 from stored import opened
 from stored import row as run_row
-from swelld.analysis.sweep import ERRORS, LIMIT, SATURATED
-from swelld.cli import app
+from swelld.analysis.saturation import SATURATED
+from swelld.analysis.sweep import ERRORS, LIMIT
+from swelld.cli.application import app
 from swelld.clock import WallClock
 from swelld.export.as_xlsx import MOST_REQUESTS
 from swelld.export.forms import Form
@@ -217,7 +218,8 @@ def test_plots_that_cannot_be_are_refused(arguments: list[str], said: str) -> No
 
 
 def test_commands_that_draw_nothing_do_not_load_what_draws() -> None:
-    imports = "import sys, swelld.cli, swelld.app.export, swelld.app.plot, swelld.export.forms, swelld.plots.drawing"
+    modules = ("cli.application", "app.export", "app.plot", "export.forms", "plots.drawing")
+    imports = f"import sys, {', '.join(f'swelld.{name}' for name in modules)}"
     code = f"{imports}; print({{'matplotlib', 'xlsxwriter'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "set()"

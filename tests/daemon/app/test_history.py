@@ -191,6 +191,7 @@ def test_a_store_that_takes_nothing_shows_what_it_has(folder: Path, caplog: pyte
 
 
 def test_nothing_of_a_database_is_loaded_before_it_is_needed() -> None:
-    code = "import sys, swelld.cli.application, swelld.app.once; print([m for m in ('sqlalchemy', 'alembic') if m in sys.modules])"
+    loaded = "[m for m in ('sqlalchemy', 'alembic') if m in sys.modules]"
+    code = f"import sys, swelld.cli.application, swelld.app.once; print({loaded})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -108,7 +108,10 @@ async def test_a_secret_that_is_missing_is_told_before_the_run(sim: str, tmp_pat
     )
     done = await asyncio.to_thread(swelld, "run", "--config", str(file), cwd=tmp_path)
     assert done.code == 2
-    assert done.err == "swelld: exporters.pushgateway.password: the environment variable NOT_THERE is not set\n"
+    assert done.err == (
+        "swelld: exporters.pushgateway.password: the environment variable NOT_THERE is not set; put it there, or name "
+        "another place: {env: NAME} or {file: PATH}\n"
+    )
 
 
 async def test_a_daemon_pushes_while_it_runs_and_deletes_its_group(sim: str, tmp_path: Path) -> None:

@@ -131,3 +131,14 @@ async def test_a_port_that_nobody_answers_in_time_is_a_connect_timeout() -> None
         for filler in fillers:
             filler.close()
     assert (m.outcome, m.error_type) == (Outcome.TIMEOUT, ErrorType.CONNECT_TIMEOUT)
+
+
+async def test_a_server_without_tls_is_asked_about() -> None:
+    server = await serve(SimOptions())
+    try:
+        m = await ask(server.url.replace("http://", "https://"))
+    finally:
+        await server.close()
+    assert (m.outcome, m.error_type) == (Outcome.UNREACHABLE, ErrorType.TLS)
+    assert m.detail is not None
+    assert m.detail.endswith("; does it speak plain http? Then write http:// in its URL")

@@ -62,7 +62,7 @@ def test_markdown_is_a_table_that_names_cannot_break() -> None:
     head = next(n for n, line in enumerate(lines) if line.startswith("|  | old |"))
     assert {line.count("|") for line in lines[head:]} == {7}
     assert "| TTFT p50 | 99.7 ms | 149 ms | **+49.7%** | +45.3% .. +54.2% | worse |" in lines
-    assert "| goodput | 99.0% | 98.0% | -1.0 pp | -3.9 pp .. +1.9 pp | same |" in lines
+    assert "| goodput | 99.0% | 98.0% | -1.0 pp | -3.9 pp .. +1.9 pp | unsure |" in lines
 
 
 def test_csv_has_a_row_for_each_figure() -> None:

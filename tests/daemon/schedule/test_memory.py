@@ -1,8 +1,10 @@
 """What survives a restart: written whole, read back, and never fatal."""
 
 import asyncio
+import errno
 import json
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -103,3 +105,23 @@ async def test_changes_are_written_soon(tmp_path: Path, caplog: pytest.LogCaptur
         writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)
     assert caplog.messages == []
+
+
+def test_a_disk_that_is_read_only_is_told_in_words(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(self: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
+
+    memory = loaded(tmp_path / "schedules.json", "a")
+    memory.remember("a", STATE)
+    monkeypatch.setattr(Path, "open", refused)
+    monkeypatch.setattr(Path, "unlink", refused)
+    memory.write()
+    monkeypatch.setattr(Path, "mkdir", refused)
+    memory.write()
+    place = f"schedules will not survive a restart: cannot write {tmp_path / 'schedules.json'}"
+    assert caplog.messages == [
+        f"{place}: Read-only file system; free some space or choose another place",
+        f"schedules will not survive a restart: cannot create {tmp_path}: Read-only file system; choose another place",
+    ]

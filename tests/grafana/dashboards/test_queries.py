@@ -24,6 +24,7 @@ SILENT: Final = {
     "Time to first token, p95, now and before": "Prometheus is a minute old",
     "Answered well, now and before": "Prometheus is a minute old",
     "Difference to the baseline run": "the baseline run has no errors to compare with",
+    "Regression alerts": "whether anything is worse than the made-up past hangs on how busy this machine is",
     "Regression against the baseline run": "stages of seconds are too short for a p95",
     "Errors of the GPU": "the fake driver reports no XID",
     "Spans": "metrics are not exported over OTLP",

@@ -162,7 +162,8 @@ def merged(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
         for load, reasons in document["missing"].items():
             kept = {name: why for name, why in reasons.items() if (load, name) not in measured_pairs}
             missing.setdefault(load, {}).update(kept)
-    return documents[0] | {"rows": rows, "missing": missing}
+    commands = "`, `".join(document["command"].strip() for document in documents)
+    return documents[0] | {"rows": rows, "missing": missing, "command": commands}
 
 
 def save(document: dict[str, Any]) -> None:

@@ -134,6 +134,8 @@ class Level:
             if not warmup:
                 self._tallies[target].add(measurements, found)
                 self._scatter[target].add(now(), measurements, found)
+            else:
+                self._tallies[target].overlap(measurements, found)
             yield target, Batch(measurements, found, warmup, valid=not self.saturated)
         self._phasing.take(now(), self.in_flight, pulse.measurements)
 

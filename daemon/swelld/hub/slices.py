@@ -8,8 +8,9 @@ import numpy as np
 from swelld import derived
 from swelld.columns import columns
 from swelld.distribution import Floats
+from swelld.hub.inside import Inside
 from swelld.hub.steady import MOST, Found, Steady
-from swelld.hub.tally import Inside, Tally, Window
+from swelld.hub.tally import Tally, Window
 from swelld.load.stage import OpenStage, Stage
 from swelld.measurement import Measurement, Outcome
 

@@ -9,6 +9,7 @@ import numpy as np
 from swelld.columns import Columns
 from swelld.distribution import Distribution
 from swelld.hub.figures import statistics
+from swelld.hub.inside import Inside
 from swelld.hub.turns import TurnTally
 from swelld.load.stage import Stage
 from swelld.measurement import ErrorType, Measurement, Outcome
@@ -105,6 +106,11 @@ class Tally:
         """A batch of measured exchanges and its columns."""
         self.window.see(batch)
         self.count(columns)
+        if self.window.start is not None:
+            self.inside.add(batch, columns, self.window.start, self.window.end)
+
+    def overlap(self, batch: Sequence[Measurement], columns: Columns) -> None:
+        """A batch of the warm-up: what of it fell into the window is in the rates, as the server did it then."""
         if self.window.start is not None:
             self.inside.add(batch, columns, self.window.start, self.window.end)
 
@@ -268,31 +274,3 @@ _OUTCOME_OF: dict[str, Outcome] = {
     ErrorType.PROTOCOL: Outcome.GARBLED,
     ErrorType.CANCELLED: Outcome.CANCELLED,
 }
-
-
-class Inside:
-    """What fell inside the window: an answer that reaches over its edge counts in part."""
-
-    def __init__(self) -> None:
-        self.requests = 0
-        self.good = 0
-        """Of these, those that met every threshold."""
-        self.output_tokens = 0.0
-        self.input_tokens = 0
-        self.busy = 0.0
-        """Seconds of exchanges under way."""
-
-    def add(self, batch: Sequence[Measurement], columns: Columns, start: float, end: float) -> None:
-        """A batch of measured exchanges and its columns against a window."""
-        self.good += int(np.count_nonzero(columns.good_ends <= end))
-        for m in batch:
-            if m.sent is None or m.end is None:
-                continue
-            self.busy += max(0.0, min(m.end, end) - max(m.sent, start))
-            if m.outcome is Outcome.OK and m.end <= end:
-                self.requests += 1
-                self.input_tokens += m.input_tokens or 0
-                self.output_tokens += m.output_tokens or 0
-            elif m.outcome is Outcome.OK and m.tokens_at and m.output_tokens:
-                moments = np.frombuffer(m.tokens_at)
-                self.output_tokens += m.output_tokens * float(np.count_nonzero(moments <= end)) / moments.size

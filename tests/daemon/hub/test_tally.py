@@ -109,6 +109,30 @@ def test_good_answers_of_the_drain_are_in_no_rate(pieces: int) -> None:
     assert (result.request_rate, result.goodput.rate) == pytest.approx((0.1, 0.1))  # the second ended in the drain
 
 
+def test_answers_that_the_warm_up_asked_for_are_in_the_rates_and_nothing_else() -> None:
+    """A server that answers every second what it was asked 8 s ago does so in the first 8 s of the window, too."""
+    stage = OpenStage(label="rate=1", rate=1.0, duration=10.0, warmup_seconds=20.0)
+    tally = Tally({"e2e": 9.0}, Window(stage, START))
+    every = [
+        measured(
+            index=n, due=START + n, sent=START + n, end=START + n + 8, tokens_at=(START + n + 7, START + n + 8),
+            input_tokens=3, output_tokens=2, token_source=TokenSource.SERVER,
+        )
+        for n in range(30)
+    ]  # fmt: skip
+    warm, rest = every[:20], every[20:]
+    tally.overlap(warm, columns(warm, {"e2e": 9.0}))
+    tally.add(rest, columns(rest, {"e2e": 9.0}))
+    found = tally.result(stage, ("local", "tiny"), 0.95, VALID)
+    assert (found.requests.scheduled, found.requests.ok, found.e2e.count) == (10, 10, 10)
+    assert found.request_rate == pytest.approx(1.1)  # one ends at either edge
+    assert found.input_token_rate == pytest.approx(3.3)
+    assert found.output_token_rate == pytest.approx(2.2)
+    assert found.mean_in_flight == pytest.approx(8.0)
+    assert found.goodput is not None
+    assert (found.goodput.rate, found.goodput.total) == (pytest.approx(1.1), 10)
+
+
 def test_nothing_measured_is_nothing_said() -> None:
     result = tallied([], COUNTED, {"ttft": 1.0})
     assert (result.window_seconds, result.requests.scheduled) == (0.0, 0)
